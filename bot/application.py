@@ -8,7 +8,7 @@ from functools import partial
 from bot.access import admins, new_bot, requests
 from bot.access.permission import THE_BOT
 from bot.access.revocation import close_proved
-from bot.chat import farewells, not_me, own_key
+from bot.chat import farewells, not_me, own_key, soon_over
 from bot.chat.client import Telegram
 from bot.chat.delivery import ChatDelivery
 from bot.chat.outcomes import failure_at_telegram
@@ -63,6 +63,9 @@ class Application:
             OutboxKind.DELETE: Handling(posts.delete),
             OutboxKind.OWN_KEY: Handling(partial(own_key.fetch, bot, office), is_slow=True),
             OutboxKind.EXTRA_FILE: Handling(posts.extra_file, is_slow=True),
+            OutboxKind.REMINDER: Handling(
+                partial(soon_over.send, bot, office), settle=soon_over.dropped
+            ),
             OutboxKind.HOW_TO: Handling(posts.how_to),
             OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),
             OutboxKind.RESUME: Handling(posts.resume, is_slow=True),

@@ -39,7 +39,8 @@ def real_chance() -> Chance:
     """Serials and codes from the system's source of randomness."""
     return Chance(
         serial=lambda: serial_hex(new_serial(os.urandom)),
-        code=lambda: "".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_LENGTH)),
+        # A byte is as often each of 32 letters.
+        code=lambda: "".join(_CODE_LETTERS[b % 32] for b in secrets.token_bytes(_CODE_LENGTH)),
         token=lambda: secrets.token_urlsafe(_TOKEN_BYTES),
     )
 

@@ -32,6 +32,18 @@ _NOT_TO_GIVE = select(_addresses.c.address).where(
     _addresses.c.server == bindparam("on"),
     or_(_HELD, _addresses.c.left_at > bindparam("rested_since")),
 )
+_HERE = (
+    select(_people.c.id, _people.c.same_as)
+    .join(_grants, _grants.c.user_id == _people.c.id)
+    .join(_addresses, _addresses.c.grant_id == _grants.c.id)
+    .where(_addresses.c.server == bindparam("on"))
+    .cte()
+)
+_PEOPLE_ON = (
+    select(_people.c.id, _people.c.name)
+    .where(or_(_people.c.id.in_(select(_HERE.c.id)), _people.c.id.in_(select(_HERE.c.same_as))))
+    .order_by(_people.c.id)
+)
 _LEAVE_ALL = (
     update(_addresses)
     .where(_addresses.c.grant_id == bindparam("of"), _HELD)
@@ -188,16 +200,10 @@ class Addresses(Repository):
             for (address, grant_id, user_id), groups in found.items()
         ]
 
-    async def people_on(self, server: ServerName) -> frozenset[UserId]:
-        """Whoever has or had an address of a server: each account, and whose it is."""
-        rows = await self._connection.execute(
-            select(_people.c.id, _people.c.same_as)
-            .join(_grants, _grants.c.user_id == _people.c.id)
-            .join(_addresses, _addresses.c.grant_id == _grants.c.id)
-            .where(_addresses.c.server == server)
-            .distinct()
-        )
-        return frozenset(UserId(one) for row in rows for one in row if one is not None)
+    async def people_on(self, server: ServerName) -> Mapping[UserId, str]:
+        """Whoever has or had an address of a server: each account, and whose it is, with names."""
+        rows = await self._connection.execute(_PEOPLE_ON, {"on": server})
+        return {UserId(user_id): name for user_id, name in rows}
 
     async def _where(self, *conditions: Any) -> list[AddressSpan]:
         rows = await self._connection.execute(

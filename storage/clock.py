@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 from sqlalchemy import delete, insert, select
 
-from storage import tables
 from storage.clock_records import ClockAnchor
+from storage.clock_tables import clock_anchor
 from storage.repository import Repository
 
-_anchor = tables.clock_anchor
+_anchor = clock_anchor
 
 
 class ClockAnchors(Repository):

@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from storage import driver
+from storage.connection import AsyncConnection, committed, connected
 from storage.errors import DatabaseBusy, ForeignDatabase
 from storage.schema import bring_up_to_date
 from storage.transaction import Transaction
@@ -20,7 +21,6 @@ from storage.transaction import Transaction
 BUSY_TIMEOUT_MS = 15_000
 _WAL_RETRY_S = 0.005
 _WRITES = "vpnbot_writes"
-_SQLITE = "sqlite"
 
 
 def sqlite_url(path: Path) -> URL:
@@ -31,7 +31,7 @@ def sqlite_url(path: Path) -> URL:
 class Database:
     """An open database. Made by `open_database`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         # SQLite has one writer. Queueing here costs nothing; queueing in SQLite means sleeping.
         self._writer = asyncio.Lock()
@@ -43,24 +43,22 @@ class Database:
         With SQLite's default, deferred, two processes read the same last row of the audit trail
         and both append to it; IMMEDIATE makes the second wait.
         """
-        async with self._writer, self._engine.connect() as connection:
-            await connection.execution_options(**{_WRITES: True})
-            async with connection.begin():
-                yield self._transaction(connection)
+        async with (
+            self._writer,
+            connected(self._engine, **{_WRITES: True}) as connection,
+            committed(connection),
+        ):
+            yield Transaction(AsyncConnection(connection))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         """A consistent view; nothing that is written in it stays."""
-        async with self._engine.connect() as connection:
-            await connection.begin()
-            yield self._transaction(connection)
-
-    def _transaction(self, connection: AsyncConnection) -> Transaction:
-        is_sqlite = self._engine.dialect.name == _SQLITE
-        return Transaction(driver.InPlace(connection) if is_sqlite else connection)
+        async with connected(self._engine) as connection:
+            await greenlet_spawn(connection.begin)
+            yield Transaction(AsyncConnection(connection))
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await greenlet_spawn(self._engine.dispose)
 
 
 async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Database:
@@ -74,38 +72,36 @@ async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_M
         ForeignDatabase: the file is no database, or not one of ours.
         DatabaseBusy: another process kept it locked for too long.
     """
-    engine = create_async_engine(make_url(url))
-    if engine.dialect.name == _SQLITE:
+    engine = create_engine(make_url(url))
+    if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, busy_timeout_ms)
     try:
-        async with engine.connect() as connection:
-            await connection.execution_options(**{_WRITES: True})
-            async with connection.begin():
-                await connection.run_sync(bring_up_to_date)
+        async with connected(engine, **{_WRITES: True}) as connection, committed(connection):
+            await greenlet_spawn(bring_up_to_date, connection)
     except OperationalError as error:
-        await engine.dispose()
+        await greenlet_spawn(engine.dispose)
         if "locked" in str(error.orig):
             raise DatabaseBusy(
                 "The database is locked by another process; end that process and try again."
             ) from error
         raise ForeignDatabase(f"The database cannot be opened: {error.orig}") from error
     except DatabaseError as error:
-        await engine.dispose()
+        await greenlet_spawn(engine.dispose)
         raise ForeignDatabase(
             f"The database cannot be read ({error.orig}); restore it from a backup."
         ) from error
     except BaseException:
-        await engine.dispose()
+        await greenlet_spawn(engine.dispose)
         raise
     return Database(engine)
 
 
-def _prepare_sqlite(engine: AsyncEngine, busy_timeout_ms: int) -> None:
-    @event.listens_for(engine.sync_engine, "do_connect")
+def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
+    @event.listens_for(engine, "do_connect")
     def _on_opening(dialect: Any, _record: Any, where: list[str], options: dict[str, Any]) -> Any:
         return driver.connect(dialect.loaded_dbapi, *where, **options)
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         # The driver must not begin transactions by itself: _on_begin does.
         connection.isolation_level = None
@@ -118,10 +114,12 @@ def _prepare_sqlite(engine: AsyncEngine, busy_timeout_ms: int) -> None:
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get(_WRITES, False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:  # which cannot fail
+            connection.connection.cursor().execute("BEGIN")
 
 
 def _use_wal(cursor: Any, busy_timeout_ms: int) -> None:

@@ -19,12 +19,10 @@ from types import BuiltinMethodType
 from typing import Any
 
 import aiosqlite
-from sqlalchemy import CursorResult, Executable
 from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_connection,
     AsyncAdapt_aiosqlite_cursor,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util import await_only
 
 _ROWS_AT_ONCE = 64
@@ -106,37 +104,6 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 class _Adapted(AsyncAdapt_aiosqlite_connection):
     __slots__ = ()
     _cursor_cls = _Cursor
-
-
-class InPlace(AsyncConnection):
-    """A connection of SQLAlchemy's, which goes over its bridge to asyncio only where it waits.
-
-    Args:
-        connection: that has begun its transaction.
-    """
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        sync = connection.sync_connection
-        assert sync is not None
-        super().__init__(connection.engine, sync)
-        self._at_once = sync
-        self._driver: Any = sync.connection.driver_connection
-
-    async def execute(
-        self, statement: Executable, parameters: Any = None, *, execution_options: Any = None
-    ) -> CursorResult[Any]:
-        """As in SQLAlchemy."""
-        if self._driver.may_wait():
-            return await super().execute(statement, parameters, execution_options=execution_options)
-        return self._at_once.execute(statement, parameters, execution_options=execution_options)
-
-    async def exec_driver_sql(
-        self, statement: str, parameters: Any = None, execution_options: Any = None
-    ) -> CursorResult[Any]:
-        """As in SQLAlchemy."""
-        if self._driver.may_wait():
-            return await super().exec_driver_sql(statement, parameters, execution_options)
-        return self._at_once.exec_driver_sql(statement, parameters, execution_options)
 
 
 def connect(dbapi: Any, path: str, **options: Any) -> Any:

@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 from sqlalchemy import delete, insert, select
 
-from storage import tables
 from storage.clock_records import EndWarning
+from storage.clock_tables import end_warnings
 from storage.repository import Repository
 
-_warnings = tables.end_warnings
+_warnings = end_warnings
 
 
 class EndWarnings(Repository):

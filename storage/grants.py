@@ -17,11 +17,11 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import tables
 from storage.addresses import Addresses
 from storage.batches import batches
+from storage.connection import AsyncConnection
 from storage.grant_rows import grants_of, selected
 from storage.name_keys import name_key, words_of
 from storage.name_tables import certificate_words as _words

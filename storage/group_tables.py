@@ -73,5 +73,4 @@ Index(
     addresses.c.address,
     unique=True,
     sqlite_where=_HELD,
-    postgresql_where=_HELD,
 )

@@ -89,8 +89,7 @@ class Listings(Repository):
             yield rows
 
     async def _parts(self, wanted: Select[Any]) -> AsyncIterator[Sequence[Row[Any]]]:
-        result = await self._connection.stream(wanted.execution_options(yield_per=_AT_ONCE))
-        async for part in result.partitions():
+        async for part in self._connection.partitions(wanted, _AT_ONCE):
             yield part
 
 

@@ -31,6 +31,8 @@ _WORDS = 12
 
 def seen(text: str) -> str:
     """One line with what is seen of a text; empty where that is nothing but blanks and marks."""
+    if text.isascii() and text.isprintable():  # all of it is seen, and books of a CA are full of it
+        return " ".join(text.split())
     kept = "".join(
         " " if char.isspace() or ord(char) in _BLANKS else char
         for char in text
@@ -49,11 +51,13 @@ def name_key(name: str) -> str:
     """
     folded = unicodedata.normalize("NFKC", seen(name)).casefold()
     folded = seen(unicodedata.normalize("NFKC", folded)).translate(_APOSTROPHES)
-    return "".join(
-        "-" if unicodedata.category(char) == _DASH else char
-        for char in folded
-        if ord(char) not in _LOOKS
-    )[:_KEY_LENGTH].strip()
+    if not folded.isascii():
+        folded = "".join(
+            "-" if unicodedata.category(char) == _DASH else char
+            for char in folded
+            if ord(char) not in _LOOKS
+        )
+    return folded[:_KEY_LENGTH].strip()
 
 
 def username_key(username: str | None) -> str | None:

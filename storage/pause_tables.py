@@ -25,4 +25,4 @@ crls_due = Table(
 )
 
 _PAUSED = text("pause IS NOT NULL")
-Index("ix_grants_paused", grants.c.pause, sqlite_where=_PAUSED, postgresql_where=_PAUSED)
+Index("ix_grants_paused", grants.c.pause, sqlite_where=_PAUSED)

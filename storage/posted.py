@@ -112,7 +112,7 @@ class PostedMessages(Repository):
             _posted.c.subject.not_in(requests),
         )
         of_profiles = and_(
-            _posted.c.kind == OutboxKind.DELIVER,
+            _posted.c.kind.in_((OutboxKind.DELIVER, OutboxKind.REMINDER)),
             _posted.c.subject.not_in(select(_grants.c.id).where(lasts)),
         )
         unanswered = (

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from storage.devices import Device
+
 UserId = NewType("UserId", int)
 ChatId = NewType("ChatId", int)
 RequestId = NewType("RequestId", int)
@@ -81,6 +83,7 @@ class OutboxKind(StrEnum):
     DELETE = "delete"  # takes a message of ours out of a chat
     DELIVER = "deliver"  # a profile; the key is made when it is sent
     EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile
+    REMINDER = "reminder"  # of the end of a profile
     HOW_TO = "how_to"  # instructions that somebody asked for
     RECEIPT = "receipt"  # what was proved of a revocation
     RESUME = "resume"  # lets somebody in again who was paused, and says what became of it
@@ -119,8 +122,7 @@ class Person:
     name: str
     username: str | None
     allowed: bool
-    # None: nobody has tried yet; False: Telegram said 403.
-    reachable: bool | None
+    reachable: bool | None  # None: nobody has tried yet; False: Telegram said 403
     added_at: datetime
     # The account by which this person is known, if this is another one of theirs.
     same_as: UserId | None = None
@@ -142,8 +144,7 @@ class Server:
     account: str
     added_at: datetime
     crl_published_at: datetime | None = None  # the last one; None before the first time
-    # Of that CRL: with a lower one an older CRL was put back.
-    crl_number: int | None = None
+    crl_number: int | None = None  # of that one; with a lower one an older CRL was put back
     # SHA-256 of the file that was put there, in hex: with another one somebody has changed it.
     crl_digest: str | None = None
     # When the database came out of a backup, as long as this server was not looked through since.
@@ -153,8 +154,7 @@ class Server:
     # What was read from the operator's own configuration, as `vpn.configuration.adopted` writes it
     # down; None where the configuration is ours.
     adopted: Payload | None = None
-    # On an adopted server: an admin chose that whoever is not known there is cut.
-    cuts_unknown: bool = False
+    cuts_unknown: bool = False  # an adopted one: whoever is not known there is cut
     # Of a server on another machine: 'address' as USER@HOST:PORT, the pinned 'host_key', and
     # 'key_file', which is None where it is the bot's own key.
     ssh: Payload | None = None
@@ -179,6 +179,8 @@ class Request:
         asked_duration: what was asked for; None in requests from before that was kept.
         decided_by_name: everybody whose yes it took.
         undo_until: until when whoever decided may take it back; None once that is over.
+        extends: the request whose profile gets more time by it.
+        device: what somebody who had a profile already wanted another one for.
     """
 
     id: RequestId
@@ -194,6 +196,8 @@ class Request:
     decided_at: datetime | None = None
     asked_duration: int | None = None
     undo_until: datetime | None = None
+    extends: RequestId | None = None
+    device: Device | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,8 +343,7 @@ class Proof:
     crl_seen_at: datetime | None = None
     # (finding's code, technical detail) of the last attempt
     findings: tuple[tuple[str, str], ...] = ()
-    # When its server was taken out: nobody asks there any more, so it stays unproved for good.
-    dropped_at: datetime | None = None
+    dropped_at: datetime | None = None  # when its server was taken out: unproved for good
 
     @property
     def is_open(self) -> bool:
@@ -459,8 +462,7 @@ class InboxItem:
     chat_id: ChatId
     payload: str = field(repr=False)
     received_at: datetime
-    # Its place in the order of arrival; 0 until it is stored.
-    seq: int = field(default=0, compare=False)
+    seq: int = field(default=0, compare=False)  # in the order of arrival; 0 until it is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,5 +475,4 @@ class OutboxItem:
     attempts: int
     due_at: datetime
     created_at: datetime
-    # Why it was not sent, in Telegram's words or ours; for the operator.
-    error: str | None = None
+    error: str | None = None  # why it was not sent, for the operator

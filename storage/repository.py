@@ -8,7 +8,8 @@ takes to answer it.
 from typing import Any
 
 from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.connection import AsyncConnection
 
 
 class Repository:

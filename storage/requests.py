@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, or_, select, update
 
 from storage import tables
+from storage.devices import Device
 from storage.records import (
     OPEN_STATES,
     Decision,
@@ -44,6 +45,8 @@ class Requests(Repository):
         reason: str,
         asked_at: datetime,
         expires_at: datetime,
+        extends: RequestId | None = None,
+        device: Device | None = None,
     ) -> Request:
         """A request that waits for its server, if none is named, and else for an admin."""
         values: dict[str, Any] = {
@@ -55,6 +58,8 @@ class Requests(Repository):
             "state": RequestState.PENDING if server else RequestState.CHOOSING,
             "asked_at": asked_at,
             "expires_at": expires_at,
+            "extends": extends,
+            "device": device,
         }
         done = await self._connection.execute(insert(_requests).values(**values))
         key = done.inserted_primary_key
@@ -74,6 +79,8 @@ class Requests(Repository):
             "decided_by": by,
             "decided_by_name": by_name,
             "decided_at": at,
+            "extends": like.extends,
+            "device": like.device,
         }
         done = await self._connection.execute(insert(_requests).values(**values))
         key = done.inserted_primary_key
@@ -97,8 +104,7 @@ class Requests(Repository):
         wanted = select(_requests).order_by(_requests.c.id).limit(limit)
         if state is not None:
             wanted = wanted.where(_requests.c.state == state)
-        rows = await self._connection.stream(wanted.execution_options(yield_per=_AT_ONCE))
-        async for part in rows.partitions():
+        async for part in self._connection.partitions(wanted, _AT_ONCE):
             yield [_request(row) for row in part]
 
     async def pending(
@@ -289,4 +295,5 @@ _STATE_AFTER = {
 
 def _request(row: Row[Any]) -> Request:
     values = values_of(row)
+    values["device"] = values["device"] and Device(values["device"])
     return Request(**values | {"state": RequestState(values["state"])})

@@ -154,6 +154,9 @@ requests = Table(
     Column("decided_at", UtcTime),
     # Until when whoever decided may take it back; None once that is over.
     Column("undo_until", UtcTime, index=True),
+    # Whose profile gets more time by it, see `bot.access.lineage`.
+    Column("extends", RowId),
+    Column("device", String(16)),
     CheckConstraint(
         "state NOT IN ('pending', 'approved') OR server IS NOT NULL", name="has_server"
     ),
@@ -166,14 +169,12 @@ Index(
     requests.c.server,
     unique=True,
     sqlite_where=text("state = 'pending'"),
-    postgresql_where=text("state = 'pending'"),
 )
 Index(
     "ix_requests_choosing",
     requests.c.user_id,
     unique=True,
     sqlite_where=text("state = 'choosing'"),
-    postgresql_where=text("state = 'choosing'"),
 )
 
 decisions = Table(
@@ -242,7 +243,6 @@ Index(
     grants.c.request_id,
     unique=True,
     sqlite_where=_LIVE,
-    postgresql_where=_LIVE,
 )
 Index("ix_grants_replaces", grants.c.replaces)
 # easy-rsa may give several certificates one name; we never do.
@@ -251,7 +251,6 @@ Index(
     grants.c.common_name,
     unique=True,
     sqlite_where=_OURS,
-    postgresql_where=_OURS,
 )
 
 # The servers that a grant of ours opens, in the order in which its profile names them.
@@ -287,14 +286,12 @@ Index(
     grants.c.not_after,
     grants.c.id,
     sqlite_where=_LIVE,
-    postgresql_where=_LIVE,
 )
 _HAS_KEY = text("name_key IS NOT NULL")
 Index(
     "ix_grants_name_key",
     grants.c.name_key,
     sqlite_where=_HAS_KEY,
-    postgresql_where=_HAS_KEY,
 )
 
 proofs = Table(
@@ -409,26 +406,6 @@ kept_crls = Table(
     Column("server", ForeignKey("servers.name", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("pem", Text, nullable=False),
-)
-
-# The last warning that went out about the end of a certificate.
-end_warnings = Table(
-    "end_warnings",
-    metadata,
-    Column("subject", String(128), primary_key=True),
-    Column("ends_at", UtcTime, nullable=False),
-    Column("days", Integer, nullable=False),
-)
-
-# One row: what a process has to know of the machine's clock that starts later.
-clock_anchor = Table(
-    "clock_anchor",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("boot_id", String(64), nullable=False),
-    Column("agreed_at", UtcTime, nullable=False),
-    Column("since_boot", Microseconds, nullable=False),
-    Column("doubted_since_boot", Microseconds),
 )
 
 posted_messages = Table(

@@ -2,8 +2,6 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from storage.absences import Absences
 from storage.addresses import Addresses
 from storage.admins import Admins
@@ -11,6 +9,7 @@ from storage.asked_uses import AskedUses
 from storage.audit import Audit
 from storage.canaries import Canaries
 from storage.clock import ClockAnchors
+from storage.connection import AsyncConnection
 from storage.crl import CrlSource
 from storage.ends import EndWarnings
 from storage.farewells import Farewells
@@ -26,6 +25,7 @@ from storage.pauses import Pauses
 from storage.people import People
 from storage.posted import PostedMessages
 from storage.proofs import Proofs
+from storage.reminders import Reminders
 from storage.request_notes import AllRequestNotes
 from storage.requests import Requests
 from storage.roles import Roles
@@ -51,6 +51,7 @@ class Transaction:
         self.servers = Servers(connection)
         self.pauses = Pauses(connection)
         self.requests = Requests(connection)
+        self.reminders = Reminders(connection)
         self.request_notes = AllRequestNotes(connection)
         self.grants = Grants(connection)
         self.keys = Keys(connection)

@@ -87,6 +87,9 @@ class Ran:
         return found
 
 
+_LIVE = ("reserved", "issued", "active")
+
+
 @dataclass
 class Company:
     """A folder, people, and a bot that can be started, stopped and killed."""
@@ -229,13 +232,26 @@ class Company:
     async def approved(self, text: str = "/requestvpn", who: PersonChat | None = None) -> str:
         """Somebody (Anna, unless said otherwise) asks, and Boris approves; gives the profile."""
         asker = who or self.anna
-        await asker.says(text)
+        await self.asks(asker, text)
         await self.boris.taps("Approve", message=await self.card(self.boris, asker))
         message = await asker.receives_document()
         assert message.document is not None
         # The profile is there a moment before the bot has noted that it is.
         await until(lambda: self.grants_of(asker)[-1]["state"] != "issued")
         return message.document.content.decode()
+
+    async def asks(self, who: PersonChat, text: str = "/requestvpn") -> None:
+        """For another device, where they have such access already."""
+        before = len(who.messages)
+        await who.says(text)
+        if not any(grant["state"] in _LIVE for grant in self.grants_of(who)):
+            return
+        await until(lambda: any(one.from_bot for one in who.messages[before:]))
+        offer = next(one for one in who.messages[before:] if one.from_bot)
+        if offer.button("Another device"):
+            await who.taps("Another device", message=offer)
+            question = await who.hears("Which device is it for?")
+            await who.taps("Something else", message=question)
 
     async def card(self, admin: PersonChat, asker: PersonChat) -> DemoMessage:
         """The next card of somebody's that this admin can decide on."""

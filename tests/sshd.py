@@ -26,6 +26,7 @@ NEEDS_SSHD = pytest.mark.skipif(
     SSHD is None or os.geteuid() != 0, reason="a real sshd takes openssh-server, and root"
 )
 _PATIENCE_S = 30
+_ACCOUNT_IN_USE = 8  # userdel(8), EXIT VALUES
 _LISTENS = "Server listening"
 
 
@@ -201,7 +202,14 @@ def new_account() -> Iterator[pwd.struct_passwd]:
     try:
         yield pwd.getpwnam(name)
     finally:
-        subprocess.run(["userdel", name], check=True, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + _PATIENCE_S
+        remove = ["userdel", name]
+        # What it ran may see only now that its connection is gone.
+        while (
+            status := subprocess.run(remove, check=False, stderr=subprocess.DEVNULL).returncode
+        ) == _ACCOUNT_IN_USE and time.monotonic() < end:
+            time.sleep(0.05)
+        assert status == 0, status
 
 
 @contextmanager

@@ -5,7 +5,7 @@ What they may do stays theirs: whoever looks in all the same decides as ever.
 
 from datetime import datetime
 
-from bot.access import approvals, messages, requests, roles
+from bot.access import approvals, messages, roles
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Act, may, require
@@ -14,38 +14,55 @@ from storage.absences import Absence
 from storage.records import OutboxKind, UserId
 
 
-async def go(case: Case, until: datetime) -> None:
-    """Passes one's cards on until then; also those that wait, where others have none of them yet.
+async def go(case: Case, user_id: UserId, until: datetime) -> None:
+    """Passes somebody's cards on until then; also those that wait, where others have none of them.
+
+    An operator says it of anybody, and whatever comes of it; all others of themselves.
 
     Raises:
-        Refused: ADMINS_ONLY, NOBODY_ELSE_DECIDES.
+        Refused: ADMINS_ONLY, NOT_YOURS, DECIDES_NOTHING, NOBODY_ELSE_DECIDES.
     """
-    require(case.actor, Act.DECIDE)
-    me = requests.acting(case)
-    if not await _somebody_stays(case, me):
+    _require_own(case, user_id)
+    person = await case.tx.people.get(user_id)
+    decider = await roles.identify(case.tx, case.rules, user_id, "")
+    if not may(decider, Act.DECIDE):
+        raise Refused(Refusal.DECIDES_NOTHING, name=decider.name)
+    if not case.actor.is_operator and not await _somebody_stays(case, user_id):
         raise Refused(Refusal.NOBODY_ELSE_DECIDES)
-    await case.tx.people.know(me, case.actor.name, case.now)
-    await case.tx.absences.put(Absence(me, case.now, until))
+    name = case.actor.name if person is None else person.name
+    await case.tx.people.know(user_id, name, case.now)
+    await case.tx.absences.put(Absence(user_id, case.now, until))
     day = until.isoformat()
-    await case.record("absence.begin", f"user:{me}", until=day)
+    await case.record("absence.begin", f"user:{user_id}", user_name=name, until=day)
     for admin in await roles.admins(case.tx, case.rules):
-        if admin != me:
-            await messages.notice(case, admin, Notice.AWAY, name=case.actor.name, until=day)
+        if admin != user_id:
+            await messages.notice(case, admin, Notice.AWAY, name=name, until=day)
+    if case.actor.is_operator:
+        who = {"admin": case.actor.name, "by": case.actor.key}
+        await messages.notice(case, user_id, Notice.AWAY_BY, until=day, **who)
     await _send_what_is_missing(case)
 
 
-async def come_back(case: Case) -> None:
+async def come_back(case: Case, user_id: UserId) -> None:
     """Before that day.
 
     Raises:
-        Refused: ADMINS_ONLY, NOT_AWAY.
+        Refused: ADMINS_ONLY, NOT_YOURS, NOT_AWAY.
     """
-    require(case.actor, Act.DECIDE)
-    me = requests.acting(case)
-    if not await case.tx.absences.end(me):
+    _require_own(case, user_id)
+    if not await case.tx.absences.end(user_id):
         raise Refused(Refusal.NOT_AWAY)
-    await case.record("absence.end", f"user:{me}")
+    name = await case.tx.people.name_of(user_id)
+    await case.record("absence.end", f"user:{user_id}", user_name=name)
+    if case.actor.is_operator:
+        await messages.notice(case, user_id, Notice.BACK)
     await _send_what_is_missing(case)
+
+
+def _require_own(case: Case, user_id: UserId) -> None:
+    require(case.actor, Act.DECIDE)
+    if not case.actor.is_operator and case.actor.user_id != user_id:
+        raise Refused(Refusal.NOT_YOURS)
 
 
 async def return_due(case: Case) -> int:

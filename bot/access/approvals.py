@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from bot.access import destinations, durations, holdings, roles
 from bot.access.case import Case
+from bot.access.lineage import extended_by
 from bot.access.permission import telegram_key
 from bot.access.terms import Terms, terms_of
 from storage.group_records import GroupName
-from storage.records import EndReason, Request, RequestState, UserId, Verdict
+from storage.records import LIVE_STATES, EndReason, Request, RequestState, UserId, Verdict
 from storage.transaction import Transaction
 
 _DIGEST_LENGTH = 8
@@ -167,6 +168,20 @@ async def limit(case: Case, request: Request) -> int:
     return theirs.limit(min(request.duration, case.rules.max_duration))
 
 
+async def offers(case: Case, request: Request, longest: int) -> Sequence[int]:
+    """What may be approved where `longest` seconds may be given; of more time that may be none."""
+    return await that_help(case, request, durations.choices(longest))
+
+
+async def that_help(case: Case, request: Request, seconds: Sequence[int]) -> Sequence[int]:
+    """Of these durations, for more time, only those that end after the profile that is there."""
+    extended = await extended_by(case.tx, request)
+    if extended is None:
+        return seconds
+    left = extended.not_after - request.asked_at
+    return [one for one in seconds if timedelta(seconds=one) > left]
+
+
 def deadline(case: Case, request: Request) -> datetime:
     """When the request expires, by the shorter of the time limits then and now.
 
@@ -217,8 +232,9 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
     since = await roles.since(case)
     past = await lately(case.tx, request)
     person = await case.tx.people.get(request.user_id)
-    offers = durations.choices(await limit(case, request))
-    votes = [await vote(case, request, one) for one in offers]
+    offered = await offers(case, request, await limit(case, request))
+    votes = [await vote(case, request, one) for one in offered]
+    extended = await extended_by(case.tx, request)
     theirs = await terms_for(case.tx, request)
     shown = [
         request.id,
@@ -228,8 +244,9 @@ async def card_digest(case: Case, request: Request, viewer: UserId | None) -> st
         await _destination(case.tx, request),
         request.duration,
         request.reason,
-        [(one, needed.in_all) for one, needed in zip(offers, votes, strict=True)],
+        [(one, needed.in_all) for one, needed in zip(offered, votes, strict=True)],
         *([[repr(group) for group in theirs.groups]] if theirs.groups else []),
+        *([[extended.id, extended.state in LIVE_STATES]] if extended else []),
         since.get(viewer, 0) if viewer is not None else 0,
         [(one.verdict, one.server, one.at.isoformat()) for one in past],
     ]

@@ -22,7 +22,8 @@ from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import Terms, groups_of, open_to, terms
-from storage.records import Request, RequestId, RequestState, ServerName, UserId, Verdict
+from storage.devices import Device
+from storage.records import Grant, Request, RequestId, RequestState, ServerName, UserId, Verdict
 from storage.transaction import Transaction
 
 
@@ -38,8 +39,21 @@ class Asked:
     servers: tuple[ServerName, ...]
 
 
-async def ask(case: Case, *, duration: int | None, server: ServerName | None, reason: str) -> Asked:
+async def ask(
+    case: Case,
+    *,
+    duration: int | None,
+    server: ServerName | None,
+    reason: str,
+    extends: Grant | None = None,
+    device: Device | None = None,
+) -> Asked:
     """Asks for access.
+
+    Args:
+        extends: the profile for which more time is asked, see `bot.access.extending`; that admins
+            decide, and nobody else's word.
+        device: what it is for, where that was said.
 
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
@@ -51,6 +65,8 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     if user_id is None:
         raise Refused(Refusal.NOT_ALLOWED)
     seconds = duration or case.rules.default_duration
+    is_named = duration is not None
+    of = None if extends is None else extends.request_id
     # Limits for people do not bind whoever acts on the machine.
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
@@ -66,15 +82,15 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
     if not case.actor.is_operator:
         if chosen is not None:
             limits = terms(theirs, every[chosen].names)
-            seconds = _within_limit(case, seconds, limits, is_named=duration is not None)
-        await demands.require_to_ask(case, user_id, clean(reason, REASON_LENGTH), limits)
+            seconds = _within_limit(case, seconds, limits, is_named=is_named)
+        await demands.require_to_ask(
+            case, user_id, clean(reason, REASON_LENGTH), limits, extends=of
+        )
     await grants.require_outlived(case, case.after(seconds))
     await _refuse_second(case.tx, user_id, chosen)
     await pace.may_ask(case, user_id)
-    for earlier in await case.tx.requests.open_of(user_id):
-        # A newer request takes the place of one that never named its server.
-        if earlier.state is RequestState.CHOOSING:
-            await requests.decide(case, earlier.id, Verdict.CANCEL)
+    if extends is None:
+        await _supersede(case, user_id)
 
     async def made(lasting: int) -> Request:
         waits_from = case.rules.waits_from(case.now)
@@ -85,18 +101,29 @@ async def ask(case: Case, *, duration: int | None, server: ServerName | None, re
             reason=clean(reason, REASON_LENGTH),
             asked_at=case.now,
             expires_at=waits_from + timedelta(seconds=case.rules.request_ttl),
+            extends=of,
+            device=device,
         )
-        await case.record("request.ask", request, reason=request.reason)
+        more_time = {} if extends is None else {"more_time_for": extends.common_name}
+        await case.record("request.ask", request, reason=request.reason, **more_time)
+        await messages.follow_extended(case, request)
         return request
 
     if chosen is None:
         return Asked(await made(seconds), names)
-    opened, is_named = every[chosen].names, duration is not None
-    given = await _given_at_once(case, user_id, opened, limits, seconds, made, is_named=is_named)
+    opened, at_once = every[chosen].names, limits if extends is None else Terms()
+    given = await _given_at_once(case, user_id, opened, at_once, seconds, made, is_named=is_named)
     if given is None:
         given = await made(seconds)
         await requests.announce(case, given)
     return Asked(given, ())
+
+
+async def _supersede(case: Case, user_id: UserId) -> None:
+    """A newer request takes the place of one that never named its server."""
+    for earlier in await case.tx.requests.open_of(user_id):
+        if earlier.state is RequestState.CHOOSING:
+            await requests.decide(case, earlier.id, Verdict.CANCEL)
 
 
 async def to_choose_from(case: Case, user_id: UserId) -> Sequence[Destination]:

@@ -20,7 +20,8 @@ _CHANGES = 10
 async def other_durations(case: Case, request: Request) -> Sequence[int]:
     """For how long else its requester may want it, in seconds, the shortest first."""
     limit = (await approvals.terms_for(case.tx, request)).limit(case.rules.max_duration)
-    return durations.others(limit, case.rules.default_duration, request.duration)
+    others = durations.others(limit, case.rules.default_duration, request.duration)
+    return await approvals.that_help(case, request, others)
 
 
 async def changeable(case: Case, request_id: RequestId) -> Request:

@@ -7,11 +7,12 @@ from collections.abc import Collection
 
 from bot.access import holdings
 from bot.access.case import Case
+from bot.access.lineage import Lineage
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import Terms
 from storage.group_records import Group, Reason
-from storage.records import Grant, Request, ServerName, UserId
+from storage.records import Grant, Request, RequestId, ServerName, UserId
 
 _STANDING = "group:"
 # To whoever asks, and to whoever would approve.
@@ -31,14 +32,29 @@ def require_reason(case: Case, reason: str, theirs: Terms) -> None:
         raise Refused(Refusal.TICKET_NEEDED, hint=case.rules.tickets.hint)
 
 
-async def require_to_ask(case: Case, user_id: UserId, reason: str, theirs: Terms) -> None:
-    """Raises Refused: REASON_NEEDED, TICKET_NEEDED, TOO_MANY_PROFILES."""
+async def require_to_ask(
+    case: Case,
+    user_id: UserId,
+    reason: str,
+    theirs: Terms,
+    *,
+    extends: RequestId | None = None,
+) -> None:
+    """What a request needs; one for more time is for a profile that is there already.
+
+    Raises:
+        Refused: REASON_NEEDED, TICKET_NEEDED, TOO_MANY_PROFILES.
+    """
     require_reason(case, reason, theirs)
     most = theirs.profiles(case.rules.max_profiles)
     if most is not None:
         live = await _live(case, user_id)
         # What takes another one's place is the same profile as long as both live.
         replaced = {grant.replaces for grant in live}
+        for account in {grant.owner for grant in live}:
+            lineage = await Lineage.of(case.tx, account)
+            replaced |= {one.id for grant in live for one in lineage.earlier(grant)}
+            replaced |= {one.id for one in (lineage.given(extends) if extends else ())}
         count = sum(grant.id not in replaced for grant in live)
         if count >= most:
             name = await case.tx.people.name_of(user_id)
@@ -51,7 +67,7 @@ async def lacking(case: Case, request: Request, theirs: Terms) -> Refused | None
     None where nothing is missing.
     """
     try:
-        await require_to_ask(case, request.user_id, request.reason, theirs)
+        await require_to_ask(case, request.user_id, request.reason, theirs, extends=request.extends)
     except Refused as refused:
         return Refused(_TO_APPROVE[refused.code], **refused.values)
     return None

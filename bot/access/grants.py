@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Network
 from typing import Any
 
-from bot.access import messages, pace, pausing, revocation, roles
+from bot.access import messages, pace, pausing, revocation, roles, soon_over
 from bot.access.addresses import address6_of, free_address
 from bot.access.case import Case
 from bot.access.destinations import find
@@ -313,6 +313,7 @@ async def delivered(case: Case, grant: Grant) -> bool:
     won = await case.tx.grants.move(grant.id, GrantState.ISSUED, GrantState.ACTIVE)
     if won:
         await case.record("grant.deliver", grant)
+        await soon_over.plan(case, grant)
         await _end_moved(case, grant)
     await messages.follow(case, grant)
     return won

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.access import matching, pausing, revocation
+from bot.access import matching, pausing, revocation, soon_over
 from bot.access.case import Case
 from bot.access.matching import propose
 from bot.access.permission import Act, require
@@ -104,6 +104,7 @@ async def _link(case: Case, grants: Sequence[Grant], user_id: UserId, name: str)
         raise Refused(Refusal.NOTHING_TO_LINK, name=name)
     for grant in theirs:
         await case.tx.grants.link(grant.id, user_id)
+        await soon_over.plan_late(case, grant)
         await case.record("grant.link", grant, linked_to=user_id, user_name=person.name)
     await pausing.settle(case, await case.tx.grants.some([grant.id for grant in theirs]))
     return theirs

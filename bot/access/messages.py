@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.access import roles
 from bot.access.case import Case
+from bot.access.lineage import Lineage
 from storage.joining_records import FarewellId
 from storage.records import (
     ChatId,
@@ -49,6 +50,7 @@ class Notice(StrEnum):
     ROLE_GIVEN = "role_given"  # to somebody, for the other admins
     ROLE_TAKEN = "role_taken"
     AWAY = "away"  # somebody who decides, to the admins
+    AWAY_BY = "away_by"  # to them, by an operator
     BACK = "back"
     ACCESS_GIVEN = "access_given"  # somebody was put on the allowlist
     KNOCK_REFUSED = "knock_refused"
@@ -127,6 +129,7 @@ class DeliverNote(StrEnum):
     REPLACES_LOST = "replaces_lost"  # the earlier one may or may not have arrived
     KEY_LOST = "key_lost"  # nobody can open the earlier one any more
     MOVED = "moved"  # to another CA; the earlier one works until this one is there
+    MORE_TIME = "more_time"  # the earlier one works until this one was used
 
 
 def private_chat(user_id: UserId) -> ChatId:
@@ -192,13 +195,21 @@ async def follow(case: Case, grant: Grant) -> None:
     """
     if grant.request_id is not None:
         await edit_cards(case, grant.request_id, afresh=False)
-    for message in await case.tx.posted.about(OutboxKind.DELIVER, grant.id):
-        await edit(case, message)
+    for kind in (OutboxKind.DELIVER, OutboxKind.REMINDER):
+        for message in await case.tx.posted.about(kind, grant.id):
+            await edit(case, message)
     for use in await case.tx.asked_uses.open_of(grant.id):
         for message in await case.tx.posted.about(OutboxKind.ASKED_USE, str(use.id)):
             await edit(case, message)
     if grant.user_id is not None:
         await edit_own_list(case, grant.user_id)
+
+
+async def follow_extended(case: Case, request: Request) -> None:
+    """Brings the profile up to date that a request for more time is about: what it offers."""
+    if request.extends is not None:
+        for grant in (await Lineage.of(case.tx, request.user_id)).given(request.extends):
+            await follow(case, grant)
 
 
 async def edit_own_list(case: Case, user_id: UserId) -> None:
@@ -241,6 +252,13 @@ async def farewell(
     if instead_of is not None:
         payload["edit"] = instead_of
     await case.tx.outbox.add(chat_id, OutboxKind.FAREWELL, payload, now=case.now)
+
+
+async def delete(case: Case, message: PostedMessage) -> None:
+    """Takes a posted message out of its chat, and forgets it."""
+    await case.tx.posted.forget(message.chat_id, message.message_id)
+    payload: Payload = {"message": message.message_id}
+    await case.tx.outbox.add(message.chat_id, OutboxKind.DELETE, payload, now=case.now)
 
 
 async def invitation(case: Case, admin: UserId, invitation_id: int) -> None:
@@ -356,6 +374,13 @@ async def receipt(
     if if_unproved:
         payload["if_unproved"] = True
     await case.tx.outbox.add(chat_id, OutboxKind.RECEIPT, payload, now=case.now)
+
+
+async def reminder(case: Case, user_id: UserId, grant_id: GrantId) -> None:
+    """Tells somebody that a profile of theirs ends soon, if it still does when that is sent."""
+    await case.tx.outbox.add(
+        private_chat(user_id), OutboxKind.REMINDER, {"grant": grant_id}, now=case.now
+    )
 
 
 async def menu(case: Case, user_id: UserId) -> None:

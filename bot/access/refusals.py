@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     NUDGE_EARLY = "nudge_early"
     NOBODY_TO_NUDGE = "nobody_to_nudge"
     NOBODY_ELSE_DECIDES = "nobody_else_decides"
+    DECIDES_NOTHING = "decides_nothing"
     NOT_AWAY = "not_away"
     NOTHING_TO_UNDO = "nothing_to_undo"
     UNDO_NOT_YOURS = "undo_not_yours"
@@ -82,6 +83,8 @@ class Refusal(StrEnum):
     CLOCK_IN_DOUBT = "clock_in_doubt"  # of this machine
     GRANT_ENDS_SOON = "grant_ends_soon"
     GRANT_BUSY = "grant_busy"
+    MORE_TIME_GIVEN = "more_time_given"  # a profile that lasts for longer is there
+    NO_MORE_TIME = "no_more_time"  # may be given than the profile has
     NOTHING_LIVE = "nothing_live"
     UNKNOWN_PERSON = "unknown_person"
     NOBODY_WROTE = "nobody_wrote"

@@ -106,9 +106,10 @@ async def approve(
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
     seconds = request.duration if duration is None else duration
     limit = await approvals.limit(case, request)
-    may_be = (request.duration, limit)
-    if seconds not in {choice for longest in may_be for choice in durations.choices(longest)}:
-        raise Refused(Refusal.NOT_OFFERED)
+    if duration is not None:
+        offered = [await approvals.offers(case, request, one) for one in (request.duration, limit)]
+        if all(seconds not in one for one in offered):
+            raise Refused(Refusal.NOT_OFFERED)
     requester = await allowed_requester(case.tx, request)
     names: list[str] = []
     if not case.actor.is_operator:
@@ -141,7 +142,8 @@ async def approve(
         seconds = min([seconds, *others])
         names = [approval.name for approval in given if approval.person != person]
     grant = await give(case, request, requester, seconds, agreed=names)
-    await messages.deliver(case, requester.id, grant.id, DeliverNote.FIRST)
+    note = DeliverNote.FIRST if request.extends is None else DeliverNote.MORE_TIME
+    await messages.deliver(case, requester.id, grant.id, note)
     return Approved(await known_request(case.tx, request_id), requester, grant)
 
 
@@ -379,4 +381,5 @@ async def decide(
     request = await known_request(case.tx, request_id)
     await case.record(f"request.{verdict}", request, user_id=request.user_id, **said)
     await messages.edit_cards(case, request_id)
+    await messages.follow_extended(case, request)
     return request

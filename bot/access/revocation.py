@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from bot.access import holdings, messages, roles
 from bot.access.case import Case
 from bot.access.holdings import Holding
+from bot.access.lineage import Lineage
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
@@ -82,6 +83,8 @@ async def begin(
         # Who revokes their own access by /revoke gets the receipt already.
         if grant.user_id is None or grant.user_id == case.actor.user_id:
             continue
+        if reason is EndReason.ENDED and (await Lineage.of(case.tx, grant.user_id)).later(grant):
+            continue  # they have one that lasts for longer
         if grant.imported_at is None:
             code, what = Notice.ACCESS_ENDED, {"server": str(grant.server)}
         else:

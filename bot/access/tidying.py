@@ -5,6 +5,7 @@ That is hygiene: whoever has saved the file has it. What ends an access is a rev
 
 from datetime import timedelta
 
+from bot.access import messages
 from bot.access.case import Case
 from storage.records import OutboxKind
 
@@ -23,8 +24,5 @@ async def delete_due(case: Case) -> bool:
         OutboxKind.DELIVER, case.now - _DELETABLE, case.after(-stay), _SOME
     )
     for message in due:
-        await case.tx.posted.forget(message.chat_id, message.message_id)
-        await case.tx.outbox.add(
-            message.chat_id, OutboxKind.DELETE, {"message": message.message_id}, now=case.now
-        )
+        await messages.delete(case, message)
     return bool(due)

@@ -10,11 +10,11 @@ from datetime import datetime
 
 from bot.access import approvals, destinations, messages, requests, revocation
 from bot.access.case import Case
+from bot.access.lineage import Lineage
 from bot.access.messages import Notice
 from bot.access.permission import Act, require, telegram_key
 from bot.access.refusals import Refusal, Refused
 from storage.records import (
-    LIVE_STATES,
     EndReason,
     Grant,
     OutboxKind,
@@ -75,7 +75,7 @@ async def undo(case: Case, request_id: RequestId) -> Undone:
         raise Refused(Refusal.UNDO_LATE)
     if request.state is RequestState.DENIED:
         return await _reopen(case, request)
-    given = await _given(case, request)
+    given = (await Lineage.of(case.tx, request.user_id)).given(request.id)
     if not given:
         raise Refused(Refusal.NOTHING_TO_UNDO)
     ended = await revocation.begin(case, given, EndReason.REVOKED)
@@ -83,15 +83,6 @@ async def undo(case: Case, request_id: RequestId) -> Undone:
     await revocation.tell_others(case, ended)
     await revocation.ask_receipt(case, messages.private_chat(requests.acting(case)), ended)
     return Undone(request, ended)
-
-
-async def _given(case: Case, request: Request) -> list[Grant]:
-    """What lives of what a yes gave, or has moved to another CA since (`bot.access.moving`)."""
-    theirs = await case.tx.grants.of_user(request.user_id)
-    given = {grant.id for grant in theirs if grant.request_id == request.id}
-    while later := {grant.id for grant in theirs if grant.replaces in given} - given:
-        given |= later
-    return [grant for grant in theirs if grant.id in given and grant.state in LIVE_STATES]
 
 
 async def _reopen(case: Case, request: Request) -> Undone:

@@ -1,7 +1,8 @@
 """What is remembered of how profiles are used: when last, from where, and how much.
 
-The numbers are what servers say at the looks of the rounds, and no access hangs on them. What a
-session moves between its last look and its end is not counted.
+The numbers are what servers say at the looks of the rounds. All that hangs on them is the end of a
+profile whose time was prolonged by another one, once that is seen in use (`bot.access.extending`).
+What a session moves between its last look and its end is not counted.
 """
 
 import re

@@ -19,16 +19,16 @@ async def away(scene: Scene, rest: str) -> Reply:
     if not typed:
         return await _as_it_is(scene)
     if typed[0].lower() in words.OVER_WORDS:
-        await absences.come_back(scene.case)
+        await absences.come_back(scene.case, scene.user_id)
         return say(words.HERE)
     until = days.parse_day(" ".join(typed), scene.case.now)
-    await absences.go(scene.case, until)
+    await absences.go(scene.case, scene.user_id, until)
     return await _as_it_is(scene)
 
 
 async def back(scene: Scene, _meant: Meant) -> Reply:
     """The button below that."""
-    await absences.come_back(scene.case)
+    await absences.come_back(scene.case, scene.user_id)
     return Reply(View(Html(words.HERE)), edit=True)
 
 

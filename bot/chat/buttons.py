@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any
 
 from bot.access.requests import Why
+from storage.devices import Device
 from storage.joining_records import FarewellId, InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
@@ -39,6 +40,10 @@ class Tap(StrEnum):
     SERVERS = "sp"
     RENEW = "np"
     RENEW_YES = "npy"
+    MORE_TIME = "mt"
+    # In answer to whoever asks and has a profile already.
+    ANOTHER = "an"
+    ELSEWHERE = "ew"
     GIVE_UP = "gu"
     GIVE_UP_YES = "guy"
     REVOKE_GRANT = "rg"
@@ -138,6 +143,8 @@ class Meant:
     command: str = ""
     # See `storage.key_records.KeyWay`.
     way: str = ""
+    # See `storage.records.Device`.
+    device: str = ""
     # See `bot.access.requests.Why`.
     why: str = ""
     # How often the request was changed before the card showed it.
@@ -171,6 +178,7 @@ _PARTS = {
     "command": "[a-z]{1,16}",
     "said": "[a-z]{1,3}",
     "way": "|".join(KeyWay),
+    "device": "|".join(Device),
     "why": "|".join(Why),
     "revision": "[1-9][0-9]{0,2}",
     "update": "0|[1-9][0-9]{0,17}",
@@ -218,6 +226,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.SERVERS: ("request", "page"),
     Tap.RENEW: ("grant",),
     Tap.RENEW_YES: ("grant",),
+    Tap.MORE_TIME: ("grant", "update?"),
+    Tap.ANOTHER: ("update", "device?"),
+    Tap.ELSEWHERE: ("update",),
     Tap.GIVE_UP: ("grant",),
     Tap.GIVE_UP_YES: ("grant",),
     Tap.REVOKE_GRANT: ("grant",),

@@ -4,6 +4,7 @@ Rendered from what is true when it is sent; what is posted is brought up to date
 `bot.access.messages.follow`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import PurePath
 
@@ -11,7 +12,7 @@ from bot.access import approvals, demands, destinations, holdings, roles, undoin
 from bot.access.approvals import Past
 from bot.access.case import Case
 from bot.access.demands import is_standing
-from bot.access.durations import choices
+from bot.access.lineage import extended_by
 from bot.access.messages import DeliverNote
 from bot.access.permission import Act, may, telegram_key
 from bot.chat import buttons
@@ -25,12 +26,15 @@ from bot.texts import chat as words
 from bot.texts import groups as group_words
 from bot.texts import keys as key_words
 from bot.texts import life
+from bot.texts import more_time as time_words
+from bot.texts import offers as offer_words
 from bot.texts import pausing as pause_words
 from bot.texts import policy as policy_words
 from bot.texts import requests as request_words
 from bot.texts import roles as role_words
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
 from bot.texts.refusals import duration_text
+from storage.devices import Device
 from storage.records import (
     LIVE_STATES,
     EndReason,
@@ -62,16 +66,21 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         return View(fill(role_words.CARD_CLOSED, id=request.id))
     person = await case.tx.people.get(request.user_id)
     name = person.name if person else str(request.user_id)
+    extended = await extended_by(case.tx, request)
     notes = await case.tx.request_notes.of(request.id)
     title = lines(
-        fill(words.CARD_TITLE, id=request.id, name=name),
+        fill(time_words.CARD_TITLE if extended else words.CARD_TITLE, id=request.id, name=name),
         fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
         if person and person.username
         else fill(words.CARD_PERSON_NO_USERNAME, id=request.user_id),
     )
     asked_for = lines(
+        _more_time(extended) if extended else "",
         await _wanted(case, request),
         fill(words.CARD_DURATION, duration=given_text(request)),
+        fill(offer_words.CARD_DEVICE, device=offer_words.DEVICE_NAMES[request.device])
+        if request.device and not extended
+        else "",
         fill(words.CARD_REASON, reason=reason_text(case, request.reason)) if request.reason else "",
         fill(request_words.CARD_CHANGED, name=name, at=moment(notes.changed_at))
         if notes.changed_at
@@ -131,6 +140,7 @@ async def _undecided(
     """With what helps to decide, and the buttons, unless it is one's own."""
     tx = case.tx
     limit = await approvals.limit(case, request)
+    offered = await approvals.offers(case, request, limit)
     has = await holdings.of_person(tx, case.now, request.user_id)
     live = sum(one.is_live for one in has)
     unproved = len(has) - live
@@ -155,6 +165,7 @@ async def _undecided(
             else "",
             fill(group_words.CARD_NOT_OPEN, server=request.server) if not theirs.is_open else "",
             pause_words.CARD if is_paused else "",
+            "" if offered else time_words.CARD_NOTHING,
             fill(policy_words.CARD[lacking.code], **lacking.values) if lacking else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
@@ -169,6 +180,14 @@ async def _undecided(
     )
     if own or not decides:
         return View(text)
+    notes = await tx.request_notes.of(request.id)
+    deny = (
+        Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id, *revision(notes)), Style.BAD),
+        Button(request_words.BUTTON_DENY_WHY, buttons.data(Tap.DENY_WHY, request.id)),
+    )
+    is_closed = not theirs.is_open or is_paused or lacking is not None
+    if not agreed.counts or is_closed or not offered:
+        return View(text, (deny,))
     digest = await approvals.card_digest(case, request, viewer)
     full, *shorter = (
         Button(
@@ -177,15 +196,8 @@ async def _undecided(
             # Where somebody has said no lately, a yes needs more than a glance.
             Style.GOOD if duration == limit and not past else None,
         )
-        for duration in choices(limit)
+        for duration in offered
     )
-    notes = await tx.request_notes.of(request.id)
-    deny = (
-        Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id, *revision(notes)), Style.BAD),
-        Button(request_words.BUTTON_DENY_WHY, buttons.data(Tap.DENY_WHY, request.id)),
-    )
-    if not agreed.counts or not theirs.is_open or is_paused or lacking is not None:
-        return View(text, (deny,))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), deny))
 
 
@@ -265,6 +277,13 @@ async def _life(case: Case, grant: Grant, name: str) -> Html:
     )
     is_open = await holdings.may_let_in(case.tx, case.now, grant)
     return lines(ended, life.CARD_UNCONFIRMED if is_open else "")
+
+
+def _more_time(extended: Grant) -> Html:
+    """Which profile it is that is to last for longer."""
+    template = time_words.CARD if extended.state in LIVE_STATES else time_words.CARD_OVER
+    until = moment(extended.not_after)
+    return fill(template, common_name=extended.common_name, until=until)
 
 
 async def _wanted(case: Case, request: Request) -> Html:
@@ -390,23 +409,31 @@ def caption(
     earlier: Grant | None,
     *,
     earlier_dead: bool,
+    until_used: Sequence[Grant] = (),
+    device: Device | None = None,
     deleted_at: datetime | None = None,
 ) -> View:
     """What stands below a profile that is sent.
 
     Args:
         earlier: what this one takes the place of, and whether that is seen to be dead.
+        until_used: what works on until this one was used.
+        device: what it is for, where that was said.
         deleted_at: when its message is taken out of the chat; None: it stays.
     """
     template = (words.CAPTIONS if earlier_dead else words.CAPTIONS_UNPROVED)[note]
     use, opened = words.CAPTION_USE, words.CAPTION_OPEN
     if profile.is_archive:
         use, opened = words.CAPTION_USE_ARCHIVE, words.CAPTION_OPEN_ARCHIVE
-    file = ""
-    if earlier is not None:
-        file = str(PurePath(file_name_of(earlier)).with_suffix(PurePath(profile.file_name).suffix))
     text = blocks(
-        fill(template, server=grant.server, file=file),
+        fill(template, server=grant.server, file=_file_of(earlier, profile) if earlier else ""),
+        *(
+            fill(
+                time_words.CAPTION_EARLIER, file=_file_of(one, profile), until=moment(one.not_after)
+            )
+            for one in until_used[:1]
+        ),
+        fill(offer_words.CAPTION_DEVICE, device=offer_words.DEVICE_NAMES[device]) if device else "",
         fill(use, until=moment(grant.not_after)),
         key_words.CAPTION_LOCKED if profile.is_locked else "",
         fill(key_words.CAPTION_OWN, file=profile.file_name) if not profile.has_key else "",
@@ -414,9 +441,12 @@ def caption(
         fill(words.CAPTION_DELETED, at=moment(deleted_at)) if deleted_at else "",
         opened,
     )
-    passphrase = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
-    first = ((passphrase,),) if profile.is_locked else ()
-    return View(text, (*first, *below_profile(grant, profile.topics)))
+    return View(text, below_profile(grant, profile.topics, passphrase=profile.is_locked))
+
+
+def _file_of(earlier: Grant, profile: Profile) -> str:
+    """What an earlier profile's file was called, which was of the same kind."""
+    return str(PurePath(file_name_of(earlier)).with_suffix(PurePath(profile.file_name).suffix))
 
 
 async def caption_over(case: Case, grant: Grant) -> View:

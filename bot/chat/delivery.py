@@ -11,7 +11,7 @@ Telegram does not even say who the bot is, nothing is tried that could get lost.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from telegram.error import TelegramError
 from bot import limits
 from bot.access import grants, keys
 from bot.access.case import Case
+from bot.access.lineage import Lineage
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
 from bot.chat import cards
@@ -34,6 +35,7 @@ from bot.errors import VpnbotError
 from bot.handover.delivery import CUT_OFF, PAUSED_LOOK_S, Came, Delivery, Outcome
 from bot.handover.profiles import Profile
 from pki.errors import PkiError
+from storage.devices import Device
 from storage.errors import is_passing
 from storage.key_records import KeyWay
 from storage.outbox import Done, Later, Next
@@ -68,6 +70,8 @@ class TelegramCourier:
 
     Args:
         earlier: what this one takes the place of.
+        until_used: what works on until this one was used.
+        device: what it is for, where that was said.
         stay: after so many seconds the message is deleted; 0: never.
     """
 
@@ -80,6 +84,8 @@ class TelegramCourier:
         earlier: Grant | None,
         clock: Callable[[], datetime],
         *,
+        until_used: Sequence[Grant] = (),
+        device: Device | None = None,
         stay: int = 0,
     ) -> None:
         self._bot = bot
@@ -88,6 +94,8 @@ class TelegramCourier:
         self._note = note
         self._earlier = earlier
         self._clock = clock
+        self._until_used = until_used
+        self._device = device
         self._stay = timedelta(seconds=stay)
         self._wait_s = _FIRST_RETRY_S
         self._refusals = 0
@@ -100,6 +108,8 @@ class TelegramCourier:
             self._note,
             self._earlier,
             earlier_dead=earlier_dead,
+            until_used=self._until_used,
+            device=self._device,
             deleted_at=self._clock() + self._stay if self._stay else None,
         )
 
@@ -168,7 +178,11 @@ class ChatDelivery:
             if grant is not None and grant.replaces is not None:
                 earlier = await tx.grants.get(grant.replaces)
             way, public_key = KeyWay.PLAIN, None
+            until_used: Sequence[Grant] = ()
+            device: Device | None = None
             if grant is not None:
+                lineage = await Lineage.of(tx, grant.owner)
+                until_used, device = lineage.earlier(grant), lineage.devices().get(grant.id)
                 way = await keys.way_for(case, grant.owner)
                 public_key = await keys.own_key(case, grant.owner) if way is KeyWay.OWN else None
         if grant is None or grant.state is not GrantState.RESERVED or grant.pause is not None:
@@ -201,6 +215,8 @@ class ChatDelivery:
             note,
             earlier,
             self._core.clock,
+            until_used=until_used,
+            device=device,
             stay=self._core.rules.profiles_stay,
         )
         await self._sender.released(item.chat_id)

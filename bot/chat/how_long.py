@@ -19,6 +19,7 @@ from bot.chat.views import View
 from bot.texts import questions as question_words
 from bot.texts.fill import Html, blocks, fill
 from bot.texts.refusals import duration_text
+from storage.devices import Device
 from storage.records import ServerName
 
 # Where nobody can tell what was meant.
@@ -64,10 +65,14 @@ async def read(scene: Scene, rest: str) -> Wanted:
     return Wanted(duration, server, " ".join(left), unclear)
 
 
-async def ask(scene: Scene, wanted: Wanted) -> Reply:
+async def ask(scene: Scene, wanted: Wanted, *, device: Device | None = None) -> Reply:
     """Asks the admins, or first for the server; in the place of the question that was tapped."""
     asked = await asking.ask(
-        scene.case, duration=wanted.duration, server=wanted.server, reason=wanted.reason
+        scene.case,
+        duration=wanted.duration,
+        server=wanted.server,
+        reason=wanted.reason,
+        device=device,
     )
     is_tap = scene.message_id is not None
     if asked.servers:

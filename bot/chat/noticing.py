@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.access import holdings
 from bot.access.case import Case
 from bot.access.messages import Notice
-from bot.chat import buttons, strangers, trouble, views
+from bot.chat import buttons, soon_over, strangers, trouble, views
 from bot.chat.buttons import Button, Style, Tap
 from bot.chat.views import View
 from bot.texts import joining as joining_words
@@ -34,6 +34,10 @@ async def notice(case: Case, item: OutboxItem) -> View:
     if code in _ENDED:
         found = await holdings.of_person(case.tx, case.now, UserId(item.chat_id))
         still = [one.grant for one in found if one.is_live]
+    if code in _ENDED and values["reason"] == EndReason.ENDED:
+        server = values.get("server")
+        again = await soon_over.ask_again(case, UserId(item.chat_id), server)
+        return View(text_of(item.payload, still), again)
     is_choice = code is Notice.STRANGERS_UNKNOWN
     keyboard = strangers.keyboard(values) if is_choice else _BELOW.get(code, ())
     return View(text_of(item.payload, still), keyboard)

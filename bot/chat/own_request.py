@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 from bot.access import approvals, changing, messages, reminding, requests
 from bot.access.case import Case
+from bot.access.lineage import extended_by
 from bot.chat import buttons, views
 from bot.chat.buttons import Button, Keyboard, Meant, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import more_time as time_words
+from bot.texts import offers as offer_words
 from bot.texts import policy
 from bot.texts import requests as request_words
 from bot.texts.fill import Html, blocks, fill, lines, moment, plain
 from bot.texts.refusals import duration_text
-from storage.records import OutboxKind, PostedMessage, Request, RequestId
+from storage.records import LIVE_STATES, OutboxKind, PostedMessage, Request, RequestId
 
 _IN_A_ROW = 3
 
@@ -41,6 +44,7 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
     template = words.ASKED if admin_reachable else words.ASKED_NOBODY
     needed = await approvals.vote(case, request, await approvals.limit(case, request))
     whom = await _asked(case, request) if admin_reachable else ()
+    extended = await extended_by(case.tx, request)
     notes = await case.tx.request_notes.of(request.id)
     return lines(
         fill(
@@ -51,11 +55,17 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         ),
         fill(request_words.ASKED_WHOM, names=views.by_name(whom)) if whom else "",
         fill(request_words.ASKED_WHY, reason=request.reason) if request.reason else "",
+        fill(time_words.ASKED, until=moment(extended.not_after))
+        if extended is not None and extended.state in LIVE_STATES
+        else "",
         fill(request_words.ASKED_REMINDED, at=moment(notes.reminded_at))
         if notes.reminded_at
         else "",
         fill(request_words.ASKED_NUDGED, at=moment(notes.nudged_at)) if notes.nudged_at else "",
         _closed_now(case),
+        fill(offer_words.ASKED_DEVICE, device=offer_words.DEVICE_NAMES[request.device])
+        if request.device and extended is None
+        else "",
     )
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from telegram import Bot, BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest, TelegramError
@@ -19,15 +21,16 @@ from bot.chat import (
     farewells,
     invitations,
     joining,
+    more_time,
     not_me,
     noticing,
     online,
     server_list,
+    soon_over,
     views,
     writing,
 )
 from bot.chat.buttons import Keyboard
-from bot.chat.client import markup
 from bot.chat.commands import menu
 from bot.chat.member_commands import my_vpn_now
 from bot.chat.outcomes import Outcome, failure_of
@@ -47,13 +50,12 @@ from bot.texts import pausing as pause_words
 from bot.texts import receipts as receipt_words
 from bot.texts import strangers as stranger_words
 from bot.texts.fill import Html, blocks, escaped, fill, folded
-from storage.joining_records import FarewellId, InvitationId, InvitationState
+from storage.joining_records import InvitationId, InvitationState
 from storage.outbox import Done, Later, Next
 from storage.records import (
     LIVE_STATES,
     ChatId,
     EndReason,
-    Grant,
     GrantId,
     OutboxItem,
     OutboxKind,
@@ -62,7 +64,6 @@ from storage.records import (
     ServerName,
     UserId,
 )
-from storage.use_records import AskedUseId
 from vpn.errors import VpnError
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,13 @@ _DOUBTS = 2
 # A folder that somebody is working on may be whole again by then.
 _FOLDER_RETRY = timedelta(minutes=1)
 _FOLDER_TRIES = 3
+
+# What is rendered by a number alone.
+_BY_NUMBER: dict[OutboxKind, Callable[[Case, Any], Awaitable[View]]] = {
+    OutboxKind.KNOCK: joining.card,
+    OutboxKind.ASKED_USE: not_me.view_of,
+    OutboxKind.FAREWELL: farewells.view_of,
+}
 
 
 class Posts:
@@ -183,22 +191,10 @@ class Posts:
                     view = await my_vpn_now(self._core.case(tx, THE_BOT), UserId(item.chat_id))
             await self._edit(item.chat_id, message_id, view)
             return Done()
-        if kind is OutboxKind.KNOCK:
+        if kind in _BY_NUMBER:
             async with self._database.reading() as tx:
                 case = self._core.case(tx, THE_BOT)
-                view = await joining.card(case, UserId(int(item.payload["subject"])))
-            await self._edit(item.chat_id, message_id, view)
-            return Done()
-        if kind is OutboxKind.ASKED_USE:
-            async with self._database.reading() as tx:
-                case = self._core.case(tx, THE_BOT)
-                view = await not_me.view_of(case, AskedUseId(int(item.payload["subject"])))
-            await self._edit(item.chat_id, message_id, view)
-            return Done()
-        if kind is OutboxKind.FAREWELL:
-            async with self._database.reading() as tx:
-                case = self._core.case(tx, THE_BOT)
-                view = await farewells.view_of(case, FarewellId(int(item.payload["subject"])))
+                view = await _BY_NUMBER[kind](case, int(item.payload["subject"]))
             await self._edit(item.chat_id, message_id, view)
             return Done()
         if kind is OutboxKind.INVITATION:
@@ -213,12 +209,17 @@ class Posts:
         async with self._database.reading() as tx:
             grant = await tx.grants.get(GrantId(item.payload["subject"]))
             assert grant is not None
-            view = await cards.caption_over(self._core.case(tx, THE_BOT), grant)
-            locked = await tx.keys.locked(grant.id)
+            case = self._core.case(tx, THE_BOT)
+            if kind is OutboxKind.REMINDER:
+                await self._edit(item.chat_id, message_id, await soon_over.as_it_is(case, grant))
+                return Done()
+            view = await cards.caption_over(case, grant)
+            offers = await more_time.offered_below(case, grant)
         if grant.state not in LIVE_STATES:
             await self._edit(item.chat_id, message_id, view, is_caption=True)
-        elif locked is not None and locked.shown_at is not None:
-            await self._take_passphrase_button(item.chat_id, message_id, grant)
+        elif offers is not None:
+            posted = (item.chat_id, message_id)
+            await more_time.edit_buttons(self._bot, self._handover, posted, grant, offers)
         return Done()
 
     async def delete(self, item: OutboxItem) -> Next:
@@ -228,19 +229,6 @@ class Posts:
         except BadRequest as error:
             log.info("A message cannot be deleted: %s", error.message)
         return Done()
-
-    async def _take_passphrase_button(self, chat_id: ChatId, message_id: int, grant: Grant) -> None:
-        """Its words stay: only who sent them knew what they take the place of."""
-        try:
-            topics = self._handover.topics()
-        except BadTemplate as error:
-            log.warning("A profile loses the buttons of its instructions: %s", error)
-            topics = ()
-        keyboard = markup(views.below_profile(grant, topics))
-        try:
-            await self._bot.edit_message_reply_markup(chat_id, message_id, reply_markup=keyboard)
-        except BadRequest as error:
-            log.info("A message cannot be edited: %s", error.message)
 
     def _posted(self, item: OutboxItem, kind: OutboxKind, view: View, message_id: int) -> Decision:
         subject = str(item.payload["request"])

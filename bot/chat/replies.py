@@ -1,5 +1,6 @@
 """What is written as a reply to a message of ours, and means something there."""
 
+from bot.access.permission import Act, may
 from bot.chat import denying, own_request
 from bot.chat.incoming import Typed
 from bot.chat.scene import Reply, Scene
@@ -16,4 +17,7 @@ async def answer(scene: Scene, typed: Typed) -> Reply | None:
     request_id = RequestId(int(message.subject))
     if message.kind is OutboxKind.ASKED:
         return await own_request.take_reason(scene, request_id, typed.rest)
-    return await denying.ask_back(scene, request_id, typed)
+    # Whoever only looks at cards says nothing by it.
+    return (
+        await denying.ask_back(scene, request_id, typed) if may(scene.actor, Act.DECIDE) else None
+    )

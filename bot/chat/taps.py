@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from bot.access import asking, grants, messages, people, requests, revocation, undoing
+from bot.access import asking, extending, grants, messages, people, requests, revocation, undoing
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -22,7 +22,9 @@ from bot.chat import (
     late,
     lists,
     member_commands,
+    more_time,
     not_me,
+    offers,
     old_certificates,
     online,
     own_request,
@@ -150,6 +152,10 @@ async def _cancel(scene: Scene, meant: Meant) -> Reply:
 async def _ask_again(scene: Scene, meant: Meant) -> Reply:
     """The same once more, as far as it may be given now."""
     earlier = await requests.own(scene.case, meant.request)
+    if (longer := await extending.ask_again(scene.case, earlier)) is not None:
+        await mend_stale(scene, meant)
+        await messages.asked(scene.case, longer)
+        return Reply()
     asked = await asking.ask(
         scene.case,
         duration=min(earlier.asked_duration or earlier.duration, scene.case.rules.max_duration),
@@ -284,6 +290,9 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.SERVERS: choosing.turn,
     Tap.RENEW: _renew,
     Tap.RENEW_YES: _renew,
+    Tap.MORE_TIME: more_time.ask,
+    Tap.ANOTHER: offers.another,
+    Tap.ELSEWHERE: offers.elsewhere,
     Tap.GIVE_UP: _give_up,
     Tap.GIVE_UP_YES: _give_up,
     Tap.REVOKE_GRANT: _revoke_grant,

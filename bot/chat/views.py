@@ -12,13 +12,17 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.handover.handover import Topic
 from bot.texts import chat as words
+from bot.texts import keys as key_words
+from bot.texts import more_time as time_words
 from bot.texts import notices
+from bot.texts import offers as offer_words
 from bot.texts import pausing as pause_words
 from bot.texts import requests as request_words
 from bot.texts import trouble as trouble_words
 from bot.texts.fill import Html, blocks, fill, lines, moment, plain, utc
 from bot.texts.online import amount
 from bot.texts.refusals import duration_text
+from storage.devices import Device
 from storage.pauses import PersonPause
 from storage.records import (
     LIVE_STATES,
@@ -60,12 +64,18 @@ def my_access(
     names: Mapping[UserId, str],
     used: Mapping[GrantId, LastUse],
     pause: PersonPause | None = None,
+    lasting: Mapping[GrantId, bool] | None = None,
+    devices: Mapping[GrantId, Device] | None = None,
 ) -> View:
     """What somebody has and waits for, and what of theirs has ended without a proof.
 
     Args:
         names: of the viewer's accounts, by which what they have may have been given.
+        lasting: the profiles that get no more time now: True where another one is there that lasts
+            for longer, False where it was asked for.
+        devices: what some of the profiles are for.
     """
+    lasting = lasting or {}
     if not requests and not has and pause is None:
         return View(Html(words.MY_NOTHING))
     paused = "" if pause is None else Html(pause_words.MINE)
@@ -90,16 +100,20 @@ def my_access(
             account = fill(words.MY_OTHER_ACCOUNT, name=names[grant.user_id])
         text = fill(
             _my_template(grant),
-            server=grant.server,
+            server=_with_device(grant, devices or {}),
             until=moment(grant.not_after),
             state=state_text(grant),
             common_name=grant.common_name,
             address=_addresses(grant),
         )
-        said.append(lines(account, text, last_use(used.get(grant.id))))
+        until = time_words.MY_UNTIL_USED if lasting.get(grant.id) else ""
+        said.append(lines(account, text, last_use(used.get(grant.id)), until))
     cancels = [(cancel_button(request),) for request in requests]
-    names_of = _told_apart(live)
-    rows = [_my_buttons(grant, names_of[grant.id], own=grant.user_id == viewer) for grant in live]
+    names_of = told_apart(live, devices or {})
+    rows: list[tuple[Button, ...]] = []
+    for grant in live:
+        own = grant.user_id == viewer
+        rows += _my_buttons(grant, names_of[grant.id], own=own, lasts=grant.id in lasting)
     return View(blocks(paused, *waiting, *said), (*cancels, *rows))
 
 
@@ -134,10 +148,10 @@ def _addresses(grant: Grant) -> str:
     return ", ".join(f"{place.address} ({place.server})" for place in fixed)
 
 
-def _told_apart(grants: Sequence[Grant]) -> Mapping[GrantId, str]:
-    """By its server, or by the name that it had before the takeover; where several have the same,
-    by the end of its file's name, too, and then by its end."""
-    names = {grant.id: grant.server or grant.common_name for grant in grants}
+def told_apart(grants: Sequence[Grant], devices: Mapping[GrantId, Device]) -> Mapping[GrantId, str]:
+    """By its server and device, or by the name that it had before the takeover; where several have
+    the same, by the end of its file's name, too, and then by its end."""
+    names = {grant.id: _with_device(grant, devices) for grant in grants}
     for mark in (_code, _end):
         count = Counter(names.values())
         names |= {
@@ -148,6 +162,12 @@ def _told_apart(grants: Sequence[Grant]) -> Mapping[GrantId, str]:
     return names
 
 
+def _with_device(grant: Grant, devices: Mapping[GrantId, Device]) -> str:
+    name = grant.server or grant.common_name
+    device = devices.get(grant.id)
+    return name if device is None else f"{name}, {offer_words.DEVICE_NAMES[device]}"
+
+
 def _code(grant: Grant) -> str:
     return grant.common_name.rpartition("-")[2]
 
@@ -156,7 +176,7 @@ def _end(grant: Grant) -> str:
     return utc(grant.not_after)
 
 
-def _my_buttons(grant: Grant, name: str, *, own: bool) -> tuple[Button, ...]:
+def _my_buttons(grant: Grant, name: str, *, own: bool, lasts: bool) -> Keyboard:
     give_up = Button(
         words.BUTTON_GIVE_UP.format(server=name),
         buttons.data(Tap.GIVE_UP, grant.id),
@@ -166,13 +186,18 @@ def _my_buttons(grant: Grant, name: str, *, own: bool) -> tuple[Button, ...]:
     # account that asked.
     is_active = grant.state is GrantState.ACTIVE and grant.pause is None
     if not is_active or grant.imported_at is not None or not own:
-        return (give_up,)
+        return ((give_up,),)
     renew = Button(
         words.BUTTON_NEW_PROFILE.format(server=name),
         buttons.data(Tap.RENEW, grant.id),
         Style.MAIN,
     )
-    return (renew, give_up)
+    if lasts:
+        return ((renew, give_up),)
+    return (
+        (more_time_button(grant, time_words.BUTTON_FOR.replace("{server}", name)),),
+        (renew, give_up),
+    )
 
 
 def still_yours(grants: Sequence[Grant]) -> Html:
@@ -226,10 +251,19 @@ def how_to(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
     return tuple(tuple(row[at : at + 2]) for at in range(0, len(row), 2))
 
 
-def below_profile(grant: Grant, topics: Sequence[Topic]) -> Keyboard:
-    """How to use it, and what to do where that doesn't help."""
+def below_profile(
+    grant: Grant, topics: Sequence[Topic], *, passphrase: bool = False, more_time: bool = True
+) -> Keyboard:
+    """How to open it, how to use it, what to do where that doesn't help; and more time."""
     trouble = Button(trouble_words.BUTTON, buttons.data(Tap.TROUBLE, grant.id))
-    return (*how_to(grant, topics), (trouble,))
+    first = Button(key_words.BUTTON_SHOW, buttons.data(Tap.UNLOCK, grant.id), Style.MAIN)
+    last = (more_time_button(grant), trouble) if more_time else (trouble,)
+    return (*(((first,),) if passphrase else ()), *how_to(grant, topics), last)
+
+
+def more_time_button(grant: Grant, label: str = time_words.BUTTON) -> Button:
+    """Asks for a profile that works for longer than this one."""
+    return Button(label.format(server=grant.server), buttons.data(Tap.MORE_TIME, grant.id))
 
 
 def confirm(text: Html, yes: Button, no: str = words.BUTTON_NO) -> View:

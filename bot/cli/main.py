@@ -13,7 +13,7 @@ from bot.cli.groups_help import CommandGroup
 from bot.cli.later import Later
 from bot.cli.version import tell_version
 from bot.errors import VpnbotError
-from bot.process import logs
+from bot.process import garbage, logs
 from bot.process.privileges import keep_memory_private
 from bot.shown import one_line
 from pki.errors import PkiError
@@ -104,7 +104,8 @@ def main() -> None:
         typed = get_group(app)
         for command in COMMANDS:
             typed.add_command(command)
-        sys.exit(typed(standalone_mode=False))
+        with garbage.seldom_looked_for():
+            sys.exit(typed(standalone_mode=False))
     except _USAGE as error:
         tell_usage(error)
     except typer.Abort:

@@ -1,10 +1,9 @@
 """`vpnbot run`: the bot."""
 
 import asyncio
-import gc
 
 from bot.cli.shared import require_data_folder, settings_of_owner
-from bot.process import logs
+from bot.process import garbage, logs
 
 
 def run() -> None:
@@ -12,8 +11,7 @@ def run() -> None:
     # Slow to import, and no other command needs it.
     from bot.run import run_bot  # noqa: PLC0415
 
-    # What is imported stays. To look through it for garbage takes a tenth of a second, each time.
-    gc.freeze()
+    garbage.looked_for_as_usual()
     logs.set_up()
     # The bot needs root for nothing; what does is a command of its own.
     settings = settings_of_owner(for_good=True)

@@ -9,7 +9,7 @@ from bot.access import appointing, groups, holdings, linking, people, revocation
 from bot.access.case import Case
 from bot.access.matching import Fits, as_user_id
 from bot.access.refusals import Refusal, Refused
-from bot.cli import invitations, pausing, staff
+from bot.cli import absence, invitations, pausing, staff
 from bot.cli.group import tell_changed
 from bot.cli.groups_help import CommandGroup
 from bot.cli.printing import show_parts
@@ -30,6 +30,7 @@ app.command("invitations")(invitations.list_)
 app.command("import")(staff.import_)
 app.command("sync")(staff.sync)
 app.command("withdraw")(invitations.withdraw)
+app.command("away")(absence.away)
 app.command("pause")(pausing.pause)
 app.command("resume")(pausing.resume)
 

@@ -34,17 +34,15 @@ async def address_sets(tx: Transaction, server: ServerName) -> Sequence[AddressS
     groups: dict[str, list[str]] = {group.name: [] for group in await tx.groups.all()}
     for subject in sorted(await tx.audit.subjects_of("group.remove")):
         groups.setdefault(subject.removeprefix("group:"), [])
-    people: dict[UserId, list[str]] = {
-        one: [] for one in sorted(await tx.addresses.people_on(server))
-    }
+    names = await tx.addresses.people_on(server)
+    people: dict[UserId, list[str]] = {one: [] for one in names}
     for owner in await tx.addresses.owners(server):
         people[owner.user_id].append(owner.address)
         for group in owner.groups:
             groups[group].append(owner.address)
-    known = await tx.people.some(people)
     return [
         *(_set(SetKind.GROUP, name, name, has) for name, has in groups.items()),
-        *(_set(SetKind.USER, str(one), known[one].name, has) for one, has in people.items()),
+        *(_set(SetKind.USER, str(one), names[one], has) for one, has in people.items()),
     ]
 
 

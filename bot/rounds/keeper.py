@@ -17,6 +17,7 @@ from bot.access import (
     reminding,
     requests,
     revocation,
+    soon_over,
     tidying,
     undoing,
 )
@@ -42,6 +43,7 @@ _PRUNE_EVERY = timedelta(hours=1)
 _HEAD_LOOK = timedelta(minutes=10)
 _MOVING = timedelta(seconds=10)
 _TIDYING = timedelta(seconds=30)
+_REMINDING = timedelta(seconds=20)
 _ENDS_LOOK = timedelta(hours=1)
 # What of the trail changes who is who for a server's firewall, and no client's file.
 _REGROUPING = ("group.join", "group.leave", "group.remove", "user.link", "user.unlink")
@@ -70,6 +72,7 @@ class Keeper:
         self._moving = Every(_MOVING, office.since_boot)
         self._not_moved: set[GrantId] = set()
         self._tidying = Every(_TIDYING, office.since_boot)
+        self._reminding = Every(_REMINDING, office.since_boot)
         self._jobs: dict[ServerName, asyncio.Task[None]] = {}
         # The last entry about groups that was seen; the servers whose firewall does not know of it.
         self._regrouped: int | None = None
@@ -108,6 +111,8 @@ class Keeper:
                 moved = await moving.move_some(case, self._not_moved)
             if moved:
                 self._on_written()
+        if self._reminding.is_due():
+            await self._remind()
         if self._tidying.is_due():
             async with self._office.acting(THE_BOT) as case:
                 deleted = await tidying.delete_due(case)
@@ -204,6 +209,15 @@ class Keeper:
             log.warning("Clients' files on %s are still due: %s", server.name, finding.detail)
         if not done.left:
             del self._refit_again[server.name]
+
+    async def _remind(self) -> None:
+        async with self._database.reading() as tx:
+            if not await tx.reminders.due(self._clock(), 1):
+                return
+        async with self._office.acting(THE_BOT) as case:
+            reminded = await soon_over.remind_due(case)
+        if reminded:
+            self._on_written()
 
     async def _resume_who_is_back(self) -> None:
         async with self._database.reading() as tx:

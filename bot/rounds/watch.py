@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from bot.access import messages, not_me, sightings, usage
+from bot.access import extending, messages, not_me, sightings, usage
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.access.sightings import PutBack, Sighting
@@ -208,6 +208,7 @@ class Watch:
         asked = False
         is_new = any(change.first is not None for change in changes)
         platforms = await live_server(server).platforms() if is_new else {}
+        has_ended = False
         # A whole company's at once would hold up all other writers. News come first, and with them
         # what is said of it.
         for number, some in enumerate(batches(changes)):
@@ -218,6 +219,10 @@ class Watch:
                     case, some, is_told=told, server_time=seen.time, platforms=platforms
                 )
                 await usage.note(case, some, is_told=told)
+                new = [change.usage.grant_id for change in some if change.is_new]
+                has_ended = await extending.used(case, new) or has_ended
+        if has_ended:
+            self._on_written()
         if told:
             log.warning("A profile is used from two places at once on %s", server.name)
         if told or asked:

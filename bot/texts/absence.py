@@ -17,8 +17,17 @@ BUTTON_BACK = "I’m back"
 # What ends it in words.
 OVER_WORDS = frozenset({"off", "back", "end", "none", "no", "over"})
 
+# --- At the terminal -----------------------------------------------------------------------------
+
+AWAY_LINE = "{name} ({id}) is away until {until}; their cards go to the others."
+BACK_LINE = "{name} ({id}) is back; requests come to them again."
+
 NOTICES: dict[Notice, Template] = {
     Notice.AWAY: "{name} is away until {until}: new requests go to you and the others.",
+    Notice.AWAY_BY: (
+        "{Admin} noted that you’re away until {until}: your cards go to the others until then. "
+        "<code>/away back</code> ends it."
+    ),
     Notice.BACK: "You’re back from today on: requests come to you again.",
 }
 REFUSED: dict[Refusal, str] = {
@@ -26,5 +35,9 @@ REFUSED: dict[Refusal, str] = {
         "No other admin would see the requests while you’re away, so nothing was changed. /role "
         "makes somebody an admin."
     ),
+    Refusal.DECIDES_NOTHING: "{name} decides on no requests, so there are no cards to pass on.",
     Refusal.NOT_AWAY: "You aren’t away, so there is nothing to end.",
+}
+TERMINAL: dict[Refusal, str] = {
+    Refusal.NOT_AWAY: "They aren’t away, so there is nothing to end.",
 }

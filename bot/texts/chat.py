@@ -4,7 +4,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 """
 
 from bot.access.messages import DeliverNote
-from bot.texts import machine
+from bot.texts import machine, more_time
 from bot.texts.fill import Plural, Template
 from storage.records import GrantState, RequestState
 
@@ -16,7 +16,7 @@ STRANGER = (
 )
 HELLO = "Hello, {name}!"
 HELP_MEMBER = "I give you VPN access when an admin agrees."
-HELP_ADMIN = "You are an admin. Requests come to you as cards with Approve and Deny."
+HELP_ADMIN = "You’re an admin: requests come to you as cards with Approve and Deny."
 # Of each command, in this order.
 HELP = {
     "requestvpn": (
@@ -143,8 +143,8 @@ CARD_SILENT = (
 )
 CARD_HAS = Plural("Has {count} active profile already", "Has {count} active profiles already")
 CARD_HAS_UNPROVED = Plural(
-    "⚠️ {count} profile has ended without proof: it may still work",
-    "⚠️ {count} profiles have ended without proof: they may still work",
+    "⚠️ {count} ended profile isn’t confirmed off yet: it may still work",
+    "⚠️ {count} ended profiles aren’t confirmed off yet: they may still work",
 )
 CARD_AGREED = "✅ {admin} approves {duration}"
 CARD_NEEDS = Plural("{count} approval is still needed", "{count} approvals are still needed")
@@ -190,7 +190,7 @@ CAPTIONS: dict[DeliverNote, str] = {
         "This is a new profile for <b>{server}</b>, with another passphrase. The earlier one, "
         "<code>{file}</code>, no longer works: please delete it."
     ),
-} | {DeliverNote.MOVED: machine.MOVED}
+} | {DeliverNote.MOVED: machine.MOVED, DeliverNote.MORE_TIME: more_time.CAPTION_FIRST}
 # Where nobody has seen yet that the earlier one is dead.
 CAPTIONS_UNPROVED: dict[DeliverNote, str] = CAPTIONS | {
     DeliverNote.RENEWED: (

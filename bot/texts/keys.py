@@ -32,20 +32,21 @@ WAYS: dict[KeyWay, str] = {
     KeyWay.LOCKED: "with a passphrase",
     KeyWay.OWN: "for my own key",
 }
-CHOOSE = "How do you want your profiles from now on? Those that you have stay as they are."
+CHOOSE = "How do you want your profiles from now on? Those you have stay as they are."
 EXPLAINED: dict[KeyWay, str] = {
     KeyWay.PLAIN: (
-        "<b>Ready to use</b>: open the file, and connect. Whoever gets the file has your access."
+        "<b>Ready to use</b>: open the file, and connect. Whoever gets it has your access."
     ),
     KeyWay.LOCKED: (
         "<b>With a passphrase</b>: I show it once, and your VPN app asks for it. The file alone "
         "lets nobody in."
     ),
     KeyWay.OWN: (
-        "<b>For my own key</b>: you make it and keep it. On a computer, type\n"
+        "<b>For my own key</b>: you make it and keep it.\n"
+        "<blockquote expandable>On a computer, type\n"
         "<code>openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
         "vpn.key -subj /CN=vpn -out vpn.csr</code>\n"
-        "and send me vpn.csr as a file. Never send vpn.key to anybody."
+        "and send me vpn.csr as a file. Never send vpn.key to anybody.</blockquote>"
     ),
 }
 CHOSEN: dict[KeyWay, str] = {

@@ -80,7 +80,9 @@ SERVER_PROVED = "{server}: proved"
 PROVED_CRL = "✓ CRL {number} is in force, and OpenVPN can read it"
 PROVED_CCD = Plural("✓ the address file is gone", "✓ the {count} address files are gone")
 PROVED_LATE = "✓ nobody is left in the middle of connecting"
-PROVED_CUT = Plural("✓ {count} session was cut", "✓ {count} sessions were cut")
+PROVED_CUT = Plural(
+    "✓ {count} session was cut", "✓ {count} sessions were cut", none="✓ nobody was connected"
+)
 PROVED_LOOK = "✓ a look afterwards found nobody"
 SERVER_UNPROVED = "{server}: not proved"
 FOUND = "✗ {finding}"

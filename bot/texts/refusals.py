@@ -10,6 +10,7 @@ from bot.texts import (
     groups,
     joining,
     keys,
+    more_time,
     pausing,
     policy,
     requests,
@@ -20,7 +21,8 @@ from bot.texts import (
 from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
-_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | absence.REFUSED
+_ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | more_time.REFUSALS
+_ELSEWHERE |= absence.REFUSED
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You’re not on the list of this bot. /start shows your Telegram id; send it to your admin."
@@ -34,16 +36,16 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
         "{duration} is more than the {limit} that this bot may give. Ask for less."
     ),
     Refusal.OUTLIVES_AUTHORITY: (
-        "The certificate authority of this VPN ends at {until}, and no profile can outlive it. "
-        "A shorter duration works; for more, it needs a successor."
+        "This VPN can give access until {until} at most: then its certificate authority ends. A "
+        "shorter duration works; for more, it needs a successor."
     ),
     Refusal.AUTHORITY_OVER: (
-        "The certificate authority of this VPN ended at {until}, so no profile works any more, and "
-        "none can be made. It needs a successor; please tell your admin."
+        "No profile works any more, and none can be made: this VPN’s certificate authority ended "
+        "at {until}. Please tell your admin that it needs a successor."
     ),
     Refusal.AUTHORITY_AHEAD: (
-        "My machine’s clock is before {begins}, when the VPN’s certificate authority begins, so no "
-        "profile would work. Please tell your admin to set it right."
+        "My machine’s clock is wrong: by it, this VPN begins only at {begins}, so no profile would "
+        "work. Please tell your admin to set it right."
     ),
     Refusal.NO_SERVER: "There is no VPN server yet. Please tell your admin.",
     Refusal.UNKNOWN_SERVER: "There is no server “{server}” any more. Nothing was changed.",
@@ -110,7 +112,7 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
         "A new profile for {server} wouldn’t work as that server is set up. Your admin can see why "
         "with `vpnbot doctor` on the bot’s machine."
     ),
-    Refusal.UNKNOWN_GRANT: "There is no access {grant}. /grants shows what there is.",
+    Refusal.UNKNOWN_GRANT: "There’s no profile {grant}. /grants shows those that there are.",
     Refusal.GRANT_OVER: "{how} Nothing was changed.{more}",
     Refusal.CLOCK_IN_DOUBT: (
         "My machine’s clock is wrong at the moment, and a profile made now could last too long. "
@@ -152,11 +154,21 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     ),
 }
 # Where the terminal has another next step than the chat.
-_THERE = roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | pausing.REFUSALS_TERMINAL
+_THERE = (
+    roles.IN_TERMINAL | joining.REFUSED_IN_TERMINAL | absence.TERMINAL | pausing.REFUSALS_TERMINAL
+)
 _SAME = IN_CHAT | group_refusals.IN_TERMINAL | _THERE
 _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
     Refusal.NOT_ALLOWED: (
         "This person isn’t on the allowlist; run: vpnbot user allow ID --name NAME"
+    ),
+    Refusal.OUTLIVES_AUTHORITY: (
+        "The CA ends at {until}, and no profile can outlive it. Give it less time, or have another "
+        "CA take its place with vpnbot ca rotate."
+    ),
+    Refusal.AUTHORITY_OVER: (
+        "The CA ended at {until}, so no profile works any more, and none can be made. Have another "
+        "one take its place with vpnbot ca rotate."
     ),
     Refusal.AUTHORITY_AHEAD: (
         "This machine’s clock is before {begins}, when the CA begins, so no profile would work; "

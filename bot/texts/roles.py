@@ -9,10 +9,10 @@ HELP_APPROVER = (
     "You decide on requests of: {groups}. They come to you as cards with Approve and Deny."
 )
 HELP_APPROVER_NOBODY = (
-    "You are an approver, but of no group yet. An admin can say which: "
+    "You’re an approver, but of no group yet. An admin can say which: "
     "<code>/role YOUR_ID approver GROUP</code>"
 )
-HELP_AUDITOR = "You are an auditor: you can look at everything here, and change nothing."
+HELP_AUDITOR = "You’re an auditor: you can look at everything here, and change nothing."
 NOT_LISTED = "You aren’t on the allowlist yourself. If you need VPN access, ask an admin."
 
 NAMES: dict[Role, str] = {

@@ -43,13 +43,13 @@ NOTICES: dict[Notice, Template] = {
         "networks. The owners that I know are asked too; /revoke ends somebody’s access.",
     ),
     Notice.OVER_CUT_OFF: Plural(
-        "⚠️ The access of <b>{names}</b> is over, and yet they were on <b>{server}</b>: connected, "
+        "⚠️ <b>{names}</b>’s access is over, and yet they were on <b>{server}</b>: connected, "
         "or with an address file. I ended that and looked again: they’re out.",
         "⚠️ {count} people whose access is over were on <b>{server}</b> all the same, connected or "
         "with an address file: {names}. I ended that and looked again: they’re out.",
     ),
     Notice.OVER_LEFT: Plural(
-        "⚠️ The access of <b>{names}</b> is over, and yet they may still be on <b>{server}</b>: I "
+        "⚠️ <b>{names}</b>’s access is over, and yet they may still be on <b>{server}</b>: I "
         "can’t confirm that they’re out. I keep trying. If it’s urgent, stop OpenVPN on that "
         "machine; /grants shows who isn’t confirmed out.",
         "⚠️ {count} people whose access is over may still be on <b>{server}</b>: {names}. I can’t "

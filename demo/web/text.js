@@ -9,7 +9,6 @@ const TAGS = {
   code: "code",
   pre: "pre",
   blockquote: "blockquote",
-  expandable_blockquote: "blockquote",
 };
 
 export function rendered(text, entities, onCommand) {
@@ -51,9 +50,20 @@ function elementFor(entity, words, onCommand) {
       return time(entity);
     case "spoiler":
       return Object.assign(document.createElement("span"), { className: "spoiler", tabIndex: 0 });
+    case "expandable_blockquote":
+      return fold();
     default:
       return document.createElement(TAGS[entity.type] ?? "span");
   }
+}
+
+// Three lines of it are seen until it is tapped.
+function fold() {
+  const quote = Object.assign(document.createElement("blockquote"), { className: "fold" });
+  quote.addEventListener("click", ({ target }) => {
+    if (!target.closest("a, button")) quote.classList.toggle("open");
+  });
+  return quote;
 }
 
 function link(address) {

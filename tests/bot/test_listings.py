@@ -76,6 +76,13 @@ async def test_roles_are_given_on_the_machine(company: Company) -> None:
         assert ran.code == 1
         assert why in ran.err
     assert (await company.vpnbot("user", "role", "4142", "king")).code == 2
+    gone = await company.done("user", "away", "4142", "--until", "3d")
+    assert gone.out.startswith("4142 (4142) is away until")
+    back = await company.done("user", "away", "4142", "--back")
+    assert back.out == "4142 (4142) is back; requests come to them again.\n"
+    for wrong in ((), ("--back", "--until", "3d")):
+        assert (await company.vpnbot("user", "away", "4142", *wrong)).code == 2
+    assert "They aren’t away" in (await company.vpnbot("user", "away", "4142", "--back")).err
     for number in ("4142", "4143"):
         done = await company.done("user", "role", number, "none")
         assert done.out == f"{number} ({number}) has no role any more.\n"

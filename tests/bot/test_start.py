@@ -49,6 +49,7 @@ def test_a_command_imports_no_other(tmp_path: Path) -> None:
 
     assert "bot.cli.user" in imported
     assert imported & {"telegram", "asyncssh", "alembic", "jinja2"} == set()
+    assert imported & {"sqlalchemy.orm", "sqlalchemy.dialects.postgresql"} == set()
     assert imported & {f"bot.cli.{name}" for name in others} == set()
 
 

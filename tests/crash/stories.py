@@ -7,6 +7,7 @@ from typing import Any
 
 from demo.api.faults import Fault, drop_after
 from demo.testing import PersonChat
+from tests.company import until
 from tests.crash.outcome import (
     ccd_names,
     check_company,
@@ -146,6 +147,32 @@ async def _gets_a_new_profile(stage: Stage, chat: PersonChat) -> None:
     await chat.receives_document(PATIENCE_S)
 
 
+async def _gets_more_time(stage: Stage, chat: PersonChat) -> None:
+    await chat.says("/myvpn")
+    listing = await stage.button(chat, "active", "More time")
+    await chat.taps("More time", message=listing)
+    await stage.hears(chat, "It’s for more time")
+    boris = stage.company.boris
+    card = await stage.button(boris, f"{chat.person.first_name} asks for more time", "Approve")
+    await boris.taps("Approve", message=card)
+    await chat.receives_document(PATIENCE_S)
+
+
+async def _is_told_in_time(stage: Stage, chat: PersonChat) -> None:
+    """A day's profile, half an hour before its end; nobody reads of it twice."""
+    now = datetime.now(UTC)
+    begun, end = (now + delta for delta in (timedelta(hours=-23), timedelta(minutes=30)))
+    stage.company.tamper(
+        "UPDATE grants SET not_before = ?, not_after = ? WHERE user_id = ?",
+        int(begun.timestamp() * 1_000_000),
+        int(end.timestamp() * 1_000_000),
+        chat.person.id,
+    )
+    stage.company.tamper("UPDATE reminders SET due_at = 0")
+    done = "SELECT count(*) FROM outbox WHERE kind = 'reminder' AND state = 'done' AND chat_id = ?"
+    await until(lambda: stage.company.query(done, chat.person.id) == [(1,)], seconds=PATIENCE_S)
+
+
 async def _time_is_over(stage: Stage, chat: PersonChat) -> None:
     await _ended(stage, chat, timedelta())
 
@@ -258,6 +285,42 @@ async def _check_renewed(stage: Stage, chat: PersonChat, deaths: int) -> None:
     assert not await stage.server.connect(old["common_name"])
 
 
+async def _check_extended(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    """Of each of the two approvals one lives, and the earlier profile is what it was."""
+    await stage.settle()
+    asked = stage.company.query(
+        "SELECT id, extends, state FROM requests WHERE user_id = ? ORDER BY id", chat.person.id
+    )
+    (first, _, _), (second, extends, _) = asked
+    assert (extends, [state for _, _, state in asked]) == (first, ["approved", "approved"])
+    live = stage.company.query(
+        "SELECT request_id FROM grants WHERE user_id = ? AND state = 'active' ORDER BY 1",
+        chat.person.id,
+    )
+    assert live == [(first,), (second,)]
+    old, *_ = grants = stage.company.grants_of(chat)
+    assert (old["state"], len(grants) <= 2 + deaths) == ("active", True)
+    for grant in grants:
+        is_live = grant["state"] == "active"
+        assert await stage.server.connect(grant["common_name"]) == is_live
+
+
+async def _check_told_in_time(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await check_request(stage, chat, deaths=deaths, verdict="approved")
+    check_live(stage, chat, profiles=1)
+    said = [message for message in chat.messages if "Your access to office ends in" in message.text]
+    # Whoever was killed while sending it leaves it at that.
+    assert len(said) == 1 or (deaths and not said)
+    assert stage.company.query("SELECT * FROM reminders WHERE due_at = 0") == []
+    ends = "UPDATE grants SET not_after = ? WHERE user_id = ?"
+    stage.company.tamper(ends, _a_week_from_now(), chat.person.id)
+
+
+def _a_week_from_now() -> int:
+    """So that the profile does not end in the middle of another story."""
+    return int((datetime.now(UTC) + timedelta(days=7)).timestamp() * 1_000_000)
+
+
 def _common_name(stage: Stage, chat: PersonChat) -> str:
     (live,) = [grant for grant in stage.company.grants_of(chat) if grant["state"] == "active"]
     return str(live["common_name"])
@@ -289,6 +352,8 @@ PAUSE = Story("pause", _is_connected, _is_paused, _check_paused)
 RESUME = Story("resume", _was_paused, _is_resumed, _check_resumed)
 NOT_ME = Story("not me", _is_asked, _says_not_me, _check_stolen)
 RENEW = Story("new profile", _is_connected, _gets_a_new_profile, _check_renewed)
+MORE_TIME = Story("more time", _is_approved, _gets_more_time, _check_extended)
+SOON_OVER = Story("soon over", _is_approved, _is_told_in_time, _check_told_in_time)
 EXPIRE = Story("expiry", _is_connected, _time_is_over, _check_expired)
 EXPIRE_LATE = Story("late expiry", _is_connected, _time_is_long_over, _check_expired)
 LOSE = Story("lost answer", _nothing, _is_approved_and_lost, _check_replaced)

@@ -20,6 +20,7 @@ from tests.crash.stories import (
     EXPIRE,
     EXPIRE_LATE,
     LOSE,
+    MORE_TIME,
     NOT_ME,
     PAUSE,
     REMIND,
@@ -27,6 +28,7 @@ from tests.crash.stories import (
     REQUEST,
     RESUME,
     REVOKE,
+    SOON_OVER,
     Story,
 )
 
@@ -45,6 +47,7 @@ STORIES = (
     (RESUME, 2, 4),
     (NOT_ME, 2, 4),
     (RENEW, 2, 4),
+    (MORE_TIME, 3, 5),
     (EXPIRE, 1, 6),
     (EXPIRE_LATE, 2, 4),
     (LOSE, 5, 9),
@@ -62,6 +65,14 @@ async def test_killed_at_a_step(
     deaths = await play(stages, story, ((number,) for number in numbers))
     # Each of these stories has more steps than this.
     assert deaths >= 12 // stride
+
+
+async def test_killed_while_somebody_is_told_of_an_end(
+    stages: list[Stage], exhaustive: bool
+) -> None:
+    """That is a short story."""
+    plans = ((number,) for number in count(1, 1 if exhaustive else 2))
+    assert await play(stages, SOON_OVER, plans) >= 4
 
 
 async def test_killed_again_after_each_step_of_the_restart(

@@ -175,6 +175,29 @@ async def test_a_command_in_the_bots_words_can_be_pressed(
     assert server.person(ALICE).messages[1].text == "/requestvpn"
 
 
+async def test_people_are_picked_from_the_contacts(
+    server: DemoServer, bot: telegram.Bot, wide: Page
+) -> None:
+    wanted = telegram.KeyboardButtonRequestUsers(request_id=1, max_quantity=2)
+    picker = telegram.ReplyKeyboardMarkup([[telegram.KeyboardButton("Pick", request_users=wanted)]])
+    await bot.send_message(CAROL, "Whom?", reply_markup=picker)
+    carol = chat(wide, CAROL)
+    pick = carol.get_by_role("button", name="Pick")
+    await pick.click()
+    await carol.get_by_role("button", name="Cancel").click()
+    await pick.click()
+    await carol.get_by_label("Bob", exact=True).check()
+    await carol.get_by_role("button", name="Choose").click()
+    await expect(carol.locator(".message.mine")).to_contain_text("👤 Bob")
+    await expect(pick).to_be_hidden()
+    [update] = await bot.get_updates(allowed_updates=["message"])
+    assert update.message is not None
+    shared = update.message.users_shared
+    assert shared is not None
+    assert (shared.request_id, [user.user_id for user in shared.users]) == (1, [BOB])
+    assert server.person(CAROL).picker is None
+
+
 async def test_a_reply_names_its_message(bot: telegram.Bot, api: Api, wide: Page) -> None:
     sent = await bot.send_message(ALICE, "Why <do> you need it?")
     alice = chat(wide, ALICE)
@@ -274,6 +297,23 @@ async def test_what_somebody_is_now_stands_below_the_name(
     await expect(narrow.get_by_role("button", name="Carol, Auditor, 1 unread")).to_be_visible()
     await narrow.reload()
     await expect(chat(narrow, CAROL).locator(".role")).to_have_text("Auditor")
+
+
+async def test_a_folded_quote_opens_at_a_tap(bot: telegram.Bot, wide: Page) -> None:
+    lines = "\n".join(f"line {number}" for number in range(9))
+    text = f"In short.\n<blockquote expandable>{lines}</blockquote>"
+    await bot.send_message(CAROL, text, parse_mode="HTML")
+    quote = chat(wide, CAROL).locator("blockquote")
+    await expect(quote).to_contain_text("line 8")
+
+    async def is_whole() -> bool:
+        whole: bool = await quote.evaluate("(e) => e.scrollHeight <= e.clientHeight")
+        return whole
+
+    assert not await is_whole()
+    await quote.click()
+    await expect(quote).to_have_class("fold open")
+    assert await is_whole()
 
 
 async def test_narrow_shows_one_chat_and_counts_the_unread(bot: telegram.Bot, narrow: Page) -> None:

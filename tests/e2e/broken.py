@@ -263,13 +263,13 @@ async def address_file_comes_back(room: Room) -> AsyncIterator[None]:
 
 CONDITIONS = [
     (crl_is_a_folder, "The CRL couldn’t be written"),
-    (live_is_shut, "cannot read the CRL"),
+    (live_is_shut, "can’t read the CRL"),
     (server_is_down, "nobody answers"),
     (server_hangs, "busy or hangs"),
     (somebody_else_asks, "busy or hangs"),
     (serials_instead_of_a_crl, "lacks one of the two locks"),
     (crl_has_expired, "has expired"),
-    (crl_is_of_tomorrow, "not valid yet"),
+    (crl_is_of_tomorrow, "isn’t valid yet"),
     (crl_is_cut_off, "is damaged"),
     (socket_talks_nonsense, "answers nonsense"),
     (server_is_restarted_at_the_kill, "can’t be asked"),

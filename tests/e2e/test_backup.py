@@ -265,7 +265,7 @@ async def test_an_address_is_not_given_out_under_a_stranger(folder: Path) -> Non
         await company.anna.hears("your open request is closed")
         await company.boris.hears("One request was open in it")
         await until(lambda: "Closed by" in shown(company.boris, card.message_id))
-        await company.anna.says("/requestvpn")
+        await company.asks(company.anna)
         again = await company.card(company.boris, company.anna)
         assert "Request 10003" in again.text
 

@@ -150,7 +150,7 @@ async def test_a_request_that_waits_is_what_is_answered(company: Company) -> Non
     assert (state, reason) == ("approved", "before it went down")
 
     # One that nobody decided in time is over, whether or not a bot has noticed.
-    await fiona.says("/requestvpn 2h again")
+    await company.asks(fiona, "/requestvpn 2h again")
     await company.card(company.boris, fiona)
     company.tamper("UPDATE requests SET expires_at = 1 WHERE state = 'pending'")
     output.unlink()
@@ -280,7 +280,7 @@ async def test_all_accounts_of_a_person(company: Company) -> None:
     said = await company.done(*allow, str(one.person.id))
     assert f"{company.name_of(one)} ({one.person.id}) are one person" in said.out
     assert "a person of its own" in (await company.done(*allow, str(two.person.id))).out
-    one_line(await company.vpnbot(*allow, str(two.person.id)), "not linked to another one")
+    one_line(await company.vpnbot(*allow, str(two.person.id)), "isn’t linked to another one")
     await company.done(*allow, str(one.person.id))
 
     removed = await company.done("user", "remove", str(one.person.id))
@@ -346,10 +346,10 @@ async def test_requests_are_decided_without_telegram(company: Company) -> None:
         },
     )
 
-    await anna.says("/requestvpn")
+    await company.asks(anna)
     await company.card(boris, anna)
-    await company.done("request", "deny", str(number + 1))
-    await anna.hears("denied your request")
+    await company.done("request", "deny", str(number + 1), "--reason", "maintenance <tonight>")
+    await anna.hears("denied your request for office: “maintenance <tonight>”")
     rows = (await company.done("request", "list", "--json")).rows[-2:]
     assert [row["state"] for row in rows] == ["approved", "denied"]
     assert {row["decided_by"] for row in rows} == {"system:root"}
@@ -400,8 +400,8 @@ async def test_the_allowlist(company: Company) -> None:
     await refused(
         company,
         {
-            "user allow 0 --name X": "no Telegram id",
-            "user allow 12a --name X": "no Telegram id",
+            "user allow 0 --name X": "isn’t a Telegram id",
+            "user allow 12a --name X": "isn’t a Telegram id",
             "user remove 4711": "4711",
         },
     )

@@ -107,7 +107,7 @@ async def test_a_full_network_and_a_server_with_live_access(company: Company) ->
     held = {grant["address"] for grant in company.grants_of(ida)}
     assert held == {f"10.98.0.{n}" for n in range(2, 7)}
 
-    await ida.says("/requestvpn tiny")
+    await company.asks(ida, "/requestvpn tiny")
     card = await company.card(company.boris, ida)
     answer = await company.boris.is_answered(await company.boris.taps("Approve", message=card))
     assert "no free address on tiny" in answer.text

@@ -54,7 +54,7 @@ async def test_menus_and_help_follow_the_role(company: Company) -> None:
 
     await company.clara.says("/start")
     hello = await company.clara.hears("Hello, Clara!")
-    assert "You are an admin" in hello.text
+    assert "You’re an admin" in hello.text
     assert hello.button("Put me on the allowlist")
     await until(lambda: commands(company.clara) >= {*ADMINS, "help"})
     assert "requestvpn" not in commands(company.clara)
@@ -142,7 +142,7 @@ async def test_a_card_its_shorter_choices_and_the_decision(company: Company) -> 
             assert words in card.text
         assert "visiting a customer" in card.text
         assert [button.text for row in card.buttons for button in row] == [
-            *("Approve 7 days", "Approve 1 day", "Approve 8 hours", "Deny")
+            *("Approve 7 days", "Approve 1 day", "Approve 8 hours", "Deny", "Deny with a reason")
         ]
     answer = await boris.is_answered(await boris.taps("Approve 8 hours", message=cards[0]))
     assert company.name_of(who) in answer.text
@@ -424,9 +424,9 @@ async def test_the_allowlist(company: Company) -> None:
     before = company.dump()
     for text, words in {
         "/allow": "Write the numeric id and the name",
-        "/allow bob Bob": "no Telegram id",
-        "/allow 0 Bob": "no Telegram id",
-        "/allow 99999999999999999999 Bob": "no Telegram id",
+        "/allow bob Bob": "isn’t a Telegram id",
+        "/allow 0 Bob": "isn’t a Telegram id",
+        "/allow 99999999999999999999 Bob": "isn’t a Telegram id",
         f"/allow {who.person.id}": "add the person’s name",
         "/remove": "Who do you want to take off",
         "/remove xyzzy": "I know nobody",
@@ -448,7 +448,7 @@ async def test_the_allowlist(company: Company) -> None:
     await who.says("/requestvpn")
     await boris.taps("Approve", message=await boris.hears("Ulla Berg asks"))
     await who.receives_document()
-    await who.says("/requestvpn 1h more")
+    await company.asks(who, "/requestvpn 1h more")
     card = await boris.hears("Has 1 active profile already")
     await boris.says("/remove ulla")
     await boris.taps("Remove Ulla Berg", message=await boris.hears("Nobody has exactly this name"))
@@ -466,7 +466,7 @@ async def test_listings(company: Company) -> None:
     boris, who = company.boris, await company.hires()
     name = company.name_of(who)
     await company.approved(who=who)
-    await who.says("/requestvpn 1h")
+    await company.asks(who, "/requestvpn 1h")
     await company.card(boris, who)
     await boris.says("/pending")
     await boris.hears("for a decision:")
@@ -477,7 +477,7 @@ async def test_listings(company: Company) -> None:
     assert f"{name}, office, until" in listing.text
     await boris.says("/servers")
     servers = await boris.hears("office, 127.0.0.1:")
-    for words in ("reachable", "CRL ", "server certificate until"):
+    for words in ("reachable", "revocation list ", "server certificate until"):
         assert words in servers.text
 
 

@@ -56,6 +56,8 @@ async def test_several_servers(folder: Path) -> None:
             await anna.taps("Cancel", message=asked)
             await anna.hears("is cancelled")
         await anna.says("/requestvpn rome")  # no server of this name: so it is the reason
+        offer = await anna.hears("You have paris until")
+        await anna.taps("Another server", message=offer)
         await anna.taps("Cancel", message=await anna.hears("Which server"))
         await anna.hears("is cancelled")
         assert newest(company, "reason") == "rome"
@@ -65,7 +67,7 @@ async def test_several_servers(folder: Path) -> None:
 async def _two_requests_at_once(company: Company) -> None:
     """Then the machine is told which one is meant."""
     for server in ("office", "paris"):
-        await company.anna.says(f"/requestvpn {server} 1h")
+        await company.asks(company.anna, f"/requestvpn {server} 1h")
         await company.anna.hears(f"Your request for {server}, 1 hour")
     issue = ("grant", "issue", str(ANNA.id), "--output", str(company.folder / "anna.ovpn"))
     ran = await company.vpnbot(*issue)

@@ -104,7 +104,7 @@ async def test_the_buttons_are_the_operators(company: Company) -> None:
     _, message = await delivered(company)
 
     expected = [text.label for topic, text in BUILT_IN.items() if topic != "android"]
-    assert labels(message) == [*expected, "Smart tv", "It doesn’t work"]
+    assert labels(message) == [*expected, "Smart tv", "More time", "It doesn’t work"]
 
 
 async def test_one_tap_gives_the_instructions(company: Company) -> None:

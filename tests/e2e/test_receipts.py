@@ -91,7 +91,7 @@ async def older_crl(room: Room) -> bytes:
 
 @pytest.mark.parametrize(
     ("make", "words"),
-    [(foreign_crl, "not of our CA"), (older_crl, "doesn’t list this access")],
+    [(foreign_crl, "isn’t of our CA"), (older_crl, "doesn’t list this access")],
     ids=["foreign", "older"],
 )
 async def test_who_can_still_get_in_is_not_called_revoked(

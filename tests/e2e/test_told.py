@@ -31,7 +31,7 @@ async def becomes(chat: PersonChat, message: DemoMessage, words: str) -> DemoMes
 
 async def asks(company: Company, who: PersonChat, text: str) -> tuple[DemoMessage, DemoMessage]:
     """A request; its cards with Boris and Clara."""
-    await who.says(text)
+    await company.asks(who, text)
     return await company.card(company.boris, who), await company.card(company.clara, who)
 
 

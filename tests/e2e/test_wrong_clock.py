@@ -54,7 +54,7 @@ async def test_forty_days_ahead(folder: Path) -> None:
         set_ahead(company, JUMP)
         said = await company.boris.hears("The clock of my machine is 40 days ahead")
         assert "/revoke works" in said.text
-        await company.anna.says("/requestvpn")
+        await company.asks(company.anna)
         card = await company.card(company.boris, company.anna)
         tap = await company.boris.taps("Approve", message=card)
         answer = await company.boris.is_answered(tap)

@@ -31,9 +31,16 @@ class What(StrEnum):
     TIME = "time"
     DELIVERY = "delivery"
     PROOF = "proof"
-    USE = "use"  # a look finds who is connected
+    LOOK = "look"  # a look finds who is connected
     LINK = "link"
     SETTINGS = "settings"
+    USE = "use"  # a profile was seen connected
+
+
+# What nobody in the town does.
+BY_ITSELF = frozenset(
+    {What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE, What.LOOK}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +82,19 @@ Shown = tuple[object, ...]
 LADDER = (3600, 8 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
 
 
-def offers(laws: Laws, request: Request) -> dict[int, int]:
-    """The durations on a card, each with the number of admins who have to agree."""
+def offers(state: Snapshot, laws: Laws, request: Request) -> dict[int, int]:
+    """The durations on a card, each with the number of admins who have to agree.
+
+    More time lasts for longer than what there is, whenever it is approved.
+    """
     longest = min(request.duration, laws.max_duration)
     shorter = [step for step in LADDER if step < longest][-2:]
-    return {duration: laws.needed(duration) for duration in (longest, *shorter)}
+    extended = state.extended(request)
+    return {
+        duration: laws.needed(duration)
+        for duration in (longest, *shorter)
+        if extended is None or request.asked_at + duration * SECOND > extended.not_after
+    }
 
 
 def deciders(state: Snapshot, laws: Laws, request: Request) -> list[int]:
@@ -97,6 +112,7 @@ def card_shows(state: Snapshot, laws: Laws, since: int, request: Request) -> Sho
     """On the card of an admin who has been one since that decision."""
     person = state.people[request.user_id]
     accounts = state.accounts_of(request.user_id)
+    extended = state.extended(request)
     since_when = request.asked_at - _LATELY
     past = [
         ("ended", grant.revoked_at, grant.id)
@@ -112,7 +128,8 @@ def card_shows(state: Snapshot, laws: Laws, since: int, request: Request) -> Sho
     ]
     return (
         *(request.id, request.user_id, person.name, person.username, request.server),
-        *(request.duration, request.reason, tuple(offers(laws, request).items()), since),
+        *(request.duration, request.reason, tuple(offers(state, laws, request).items()), since),
+        *((extended.id, extended.state in LIVE) if extended else ()),
         tuple(sorted(state.groups_of(request.user_id))),
         *sorted(past),
     )
@@ -244,7 +261,8 @@ class Case:
     @property
     def asks(self) -> bool:
         """Whether the deed may make a request: by word, or by a tap that says what was meant."""
-        by_tap = self.taps("hl") or self.taps("do", "requestvpn")
+        by_tap = any(self.taps(name) for name in ("hl", "ag", "an", "ew", "as"))
+        by_tap = by_tap or self.taps("do", "requestvpn")
         return self.commands("requestvpn") or by_tap or self.tapped_last == ["mc", "requestvpn"]
 
     @property
@@ -262,6 +280,18 @@ class Case:
         if user_id is None or not (self.taps(name) and named.isdigit()):
             return False
         return self.same_person(int(named), user_id)
+
+    def has_such(self, server: str) -> bool:
+        """Whether whoever acts has what they ask for, and does not wait for more of it."""
+        me = self.deed.person
+        has = [one for one in self.before.live_of(me) if one.imported_at is None]
+        meant = {one.server for one in has if server in {"", one.server}}
+        waits = {
+            one.server
+            for one in self.before.requests.values()
+            if (one.user_id, one.state) == (me, "pending")
+        }
+        return bool(meant) and meant.isdisjoint(waits)
 
     def changed_requests(self) -> Iterator[tuple[Request, Request]]:
         for request_id, old in self.before.requests.items():

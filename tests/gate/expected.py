@@ -24,6 +24,11 @@ _LIKE_DURATION = re.compile(r"-?[0-9]{1,9}[mhdw]", re.ASCII | re.IGNORECASE)
 
 def missing(case: Case) -> Iterator[str]:
     """Yields a sentence for each thing that should have happened and did not."""
+    if case.deed.what is What.USE:
+        used = case.before.grants[case.deed.text]
+        for grant in case.before.earlier(used):
+            if case.after.grants[grant.id].state in LIVE:
+                yield f"{grant.id} works beside {used.id}, which was used"
     if case.deed.hurried or case.deed.again or not case.is_known:
         return
     if case.deed.what is What.TYPED:
@@ -35,6 +40,25 @@ def missing(case: Case) -> Iterator[str]:
         yield from _how_to(case)
         yield from missing_in_uses(case)
         yield from missing_in_people(case)
+        yield from _more_time(case)
+
+
+def _more_time(case: Case) -> Iterator[str]:
+    """Whoever has used half of a profile's time, and may have it for as long again."""
+    grant = case.before.grants.get(case.tapped[1]) if case.taps("mt") else None
+    if grant is None or (grant.user_id, grant.state) != (case.deed.person, "active"):
+        return
+    before = case.before.requests.get(grant.request_id or 0)
+    is_late = before is not None and case.deed.at + before.duration * SECOND // 2 > grant.not_after
+    has_open = any(
+        (one.user_id, one.server, one.state) == (grant.user_id, grant.server, "pending")
+        for one in case.before.requests.values()
+    )
+    can = case.may_have and case.may_ask() and not has_open and not case.before.later(grant)
+    fits = before is not None and before.duration <= case.laws.max_duration
+    is_alone = len(case.tapped) == 2
+    if is_late and can and fits and is_alone and len(case.new_requests()) != 1:
+        yield f"more time for {grant.id} was not asked for"
 
 
 def _typed(case: Case) -> Iterator[str]:
@@ -101,14 +125,16 @@ def _asks_well(case: Case) -> bool:
         else:
             break
         left.pop(0)
-    if not has_duration and any(_LIKE_DURATION.fullmatch(word) for word in left):
+    if not has_duration and any(word.lstrip("-")[:1].isdigit() for word in left):
         return False  # it may be meant: asked back
     is_open = any(
         request.state == "pending"
         and (request.user_id, request.server) == (case.deed.person, server)
         for request in case.before.requests.values()
     )
-    return duration <= case.laws.max_duration and not is_open and case.may_ask()
+    can = duration <= case.laws.max_duration and not is_open and case.may_ask()
+    # Whoever has it is first asked what they need.
+    return can and not case.has_such(server)
 
 
 def _on_requests(case: Case) -> Iterator[str]:

@@ -6,14 +6,20 @@ Each function yields a sentence for each rule that a step has broken.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.gate.case import SECOND, Case, What, deciders
-from tests.gate.meaning import changes, denies, linked_by_tap, revoked_by_word
+from tests.gate.case import BY_ITSELF, SECOND, Case, What, deciders
+from tests.gate.meaning import (
+    asks_for_more_time,
+    changes,
+    denies,
+    linked_by_tap,
+    revoked_by_word,
+)
 from tests.gate.people import broken_in_people, removes
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import ACTOR, given_at_once, puts_themselves_in, stands, told
+from tests.gate.trail import trail
 from tests.gate.uses import says_not_me
 
-_BY_ITSELF = frozenset({What.TIME, What.DELIVERY, What.PROOF, What.USE, What.SETTINGS, What.LINK})
 # All else of a grant stays as it was reserved.
 _CHANGES = ("state", "revoked_at", "end_reason", "proved_at", "pause")
 _OVER = frozenset({"approved", "denied", "cancelled", "expired"})
@@ -39,7 +45,7 @@ def broken_rules(case: Case) -> Iterator[str]:
     yield from _new_grants(case)
     yield from _grants(case)
     yield from _always(case)
-    yield from _trail(case)
+    yield from trail(case)
     yield from told(case)
     yield from puts_themselves_in(case)
 
@@ -47,7 +53,7 @@ def broken_rules(case: Case) -> Iterator[str]:
 def _nothing_at_all(case: Case) -> Iterator[str]:
     """Strangers, groups, anonymous and forwarded words, and repetitions change nothing."""
     what = case.deed.what
-    acts = what in _BY_ITSELF or (what in {What.TYPED, What.TAPPED} and case.is_known)
+    acts = what in BY_ITSELF or (what in {What.TYPED, What.TAPPED} and case.is_known)
     # Writing makes an admin known who was not, and so does to let the bot write.
     knows = case.is_admin and what in {What.TYPED, What.TAPPED, What.FORWARDED, What.STOPPED}
     if (case.deed.again or not acts) and not knows and case.before.core != case.after.core:
@@ -68,7 +74,8 @@ def _new_requests(case: Case) -> Iterator[str]:
     if len(new) > 1:
         yield "one command made several requests"
     for request in new:
-        if not (case.may_have and case.may_ask() and case.asks):
+        asks = case.asks if request.extends is None else asks_for_more_time(case, request)
+        if not (case.may_have and case.may_ask() and asks):
             yield "a request that nobody with a right to it typed"
         if request.user_id != case.deed.person:
             yield "a request in somebody else's name"
@@ -92,7 +99,7 @@ def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
     if old.state in _OVER and not (new.state == "pending" and undoes(case, old)):
         yield f"request {old.id} changed after it was over"
     # Only a reply says why: nobody in the town writes one.
-    same = ("user_id", "reason", "asked_at", "expires_at")
+    same = ("user_id", "reason", "asked_at", "expires_at", "extends")
     if any(getattr(old, name) != getattr(new, name) for name in same):
         yield f"request {old.id} is not what was asked"
     is_changed = changes(case, old) and new == replace(old, duration=int(case.tapped[2]))
@@ -317,7 +324,9 @@ def _may_lose(case: Case, old: Grant, new: Grant) -> bool:
             owner = old.user_id or 0
             return removes(case, owner) and not case.after.is_allowed(owner)
         case "replaced":
-            return is_own and case.is_allowed and case.taps("npy", old.id)
+            used = [one for one in case.before.later(old) if one.id == case.deed.text]
+            by_use = case.deed.what is What.USE and bool(used)
+            return by_use or (is_own and case.is_allowed and case.taps("npy", old.id))
         case "ended":
             return case.deed.what is What.TIME and old.not_after <= case.deed.at
         case _:
@@ -355,26 +364,3 @@ def _live_grants(case: Case) -> Iterator[str]:
         request = case.after.requests[grant.request_id or 0]
         if request.state != "approved" or request.user_id != grant.user_id:
             yield f"{grant.id} lives without an approval"
-
-
-# --- the trail
-
-
-def _trail(case: Case) -> Iterator[str]:
-    acts = [entry for entry in case.after.trail if entry.action != "refused"]
-    refusals = len(case.after.trail) - len(acts)
-    if refusals > 1 or (refusals and acts):
-        yield "a refusal that was none, or was noted twice"
-    if case.deed.what in {What.TYPED, What.TAPPED, What.FORWARDED}:
-        if any(entry.actor not in {case.key, ACTOR} for entry in case.after.trail):
-            yield "the trail names somebody else"
-        if acts and case.deed.what is What.FORWARDED:
-            yield "somebody else's words did something"
-    elif refusals or (acts and case.deed.what not in _BY_ITSELF):
-        yield "the trail tells of something that nobody could do"
-    before, after = (
-        (one.requests, one.grants, one.paused, one.roles, one.groups, one.listed)
-        for one in (case.before, case.after)
-    )
-    if before != after and not acts:
-        yield "something changed, and the trail does not know"

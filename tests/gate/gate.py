@@ -17,6 +17,7 @@ from telegram.request import BaseRequest
 from bot.access import (
     admins,
     asking,
+    extending,
     farewells,
     grants,
     importing,
@@ -26,6 +27,7 @@ from bot.access import (
     reminding,
     requests,
     revocation,
+    soon_over,
     usage,
 )
 from bot.access.case import Case, Chance, Rules
@@ -35,9 +37,9 @@ from bot.access.usage import Use
 from bot.chat import cards, joining
 from bot.chat import farewells as chat_farewells
 from bot.chat import not_me as chat_not_me
+from bot.chat import soon_over as soon_over_chat
 from bot.chat.buttons import Keyboard, from_payload
 from bot.chat.incoming import sender_of
-from bot.chat.views import View
 from bot.chat.worker import Worker
 from bot.core import Core
 from bot.process.reserve import Reserve
@@ -83,6 +85,9 @@ _OLD = tuple(
         start=1,
     )
 )
+# What is rendered when it is sent.
+_BESIDE = frozenset({"knock", "reminder", "asked_use", "farewell"})
+_RENDERED = _BESIDE | {"card", "asked", "edit_card"}
 OPERATOR = Actor(key="system:olga", name="olga", is_operator=True)
 
 
@@ -223,6 +228,7 @@ class Gate:
             await reminding.remind_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
+            await soon_over.remind_due(self.case(tx, THE_BOT))
 
     async def deliver(self, fate: Callable[[], Fate]) -> None:
         """The profiles on their way go one step further; `fate` says what becomes of the next."""
@@ -242,6 +248,11 @@ class Gate:
             case Fate.UNDELIVERABLE:
                 await grants.undeliverable(self.case(tx, THE_BOT), grant, closed=True)
 
+    async def use(self, grant_id: str) -> None:
+        """A look at the servers finds a profile connected."""
+        async with self.database.writing() as tx:
+            await extending.used(self.case(tx, THE_BOT), [GrantId(grant_id)])
+
     async def prove(self) -> None:
         """Every server is asked, and everything that was to be cut is gone."""
         async with self.database.writing() as tx:
@@ -252,7 +263,7 @@ class Gate:
             ]
             await revocation.record_proofs(self.case(tx, THE_BOT), gone)
 
-    async def use(self, *sessions: tuple[str, str]) -> None:
+    async def look(self, *sessions: tuple[str, str]) -> None:
         """A look at berlin finds these grants connected, each from an address."""
         async with self.database.writing() as tx:
             uses = [
@@ -269,15 +280,6 @@ class Gate:
         async with self.database.writing() as tx, tx.attempt():
             await people.link(self.case(tx, OPERATOR), UserId(account), UserId(same_as))
 
-    async def _asks(self, tx: Transaction, row: Row) -> View:
-        """What would go out now, where it is about no request."""
-        if row.kind == OutboxKind.KNOCK:
-            return await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
-        if row.kind == OutboxKind.FAREWELL:
-            number = FarewellId(row.payload["farewell"])
-            return await chat_farewells.view_of(self.case(tx, THE_BOT), number)
-        return await chat_not_me.view_of(self.case(tx, THE_BOT), AskedUseId(row.payload["use"]))
-
     async def buttons(
         self, row: Row, state: Snapshot, since: Mapping[int, int]
     ) -> list[tuple[str, Shown | None]]:
@@ -285,12 +287,11 @@ class Gate:
         if row.kind == "reply":
             found = _data(from_payload(row.payload["keyboard"]))
             return [(data, question_shows(state, data)) for data in found]
-        if row.kind not in {"card", "asked", "edit_card", "knock", "asked_use", "farewell"}:
+        if row.kind not in _RENDERED:
             return []
         async with self.database.reading() as tx:
-            if row.kind in {OutboxKind.KNOCK, OutboxKind.ASKED_USE, OutboxKind.FAREWELL}:
-                found = _data((await self._asks(tx, row)).keyboard)
-                return [(data, None) for data in found]
+            if row.kind in _BESIDE:
+                return [(data, None) for data in await self._beside(tx, row)]
             request = await tx.requests.get(row.payload["request"])
             assert request is not None
             if row.payload.get("kind", row.kind) == OutboxKind.ASKED:
@@ -310,6 +311,22 @@ class Gate:
         )
         assert all(part in read for part in parts)
         return [(data, shown) for data in _data(view.keyboard)]
+
+    async def _beside(self, tx: Transaction, row: Row) -> list[str]:
+        """The buttons of what is no request."""
+        if row.kind == OutboxKind.KNOCK:
+            knock = await joining.card(self.case(tx, THE_BOT), UserId(row.payload["person"]))
+            return _data(knock.keyboard)
+        if row.kind == OutboxKind.FAREWELL:
+            number = FarewellId(row.payload["farewell"])
+            return _data((await chat_farewells.view_of(self.case(tx, THE_BOT), number)).keyboard)
+        if row.kind == OutboxKind.ASKED_USE:
+            use = AskedUseId(row.payload["use"])
+            return _data((await chat_not_me.view_of(self.case(tx, THE_BOT), use)).keyboard)
+        grant = await tx.grants.get(GrantId(row.payload["grant"]))
+        assert grant is not None
+        soon = await soon_over_chat.reminder(self.case(tx, THE_BOT), grant)
+        return [] if soon is None else _data(soon.keyboard)
 
 
 def _data(keyboard: Keyboard) -> list[str]:

@@ -82,9 +82,11 @@ INVENTED = (
     *("rpy", "rmy", "rp", "rm", "dn", "cx", "ch", "wy", "mi", "nu", "cd", "dw", "dr", "ds", "guy"),
     *("npy", "rgy", "gu", "np", "rg", "on", "op", "oc", "no", "zz", "ol", "cs", "pw", "tr", "kw"),
     *("ky", "pa", "pay", "rs", "aly", "jny", "nm", "wm", "ur"),
+    *("mt", "ag", "an", "ew"),
 )
 ROLES = (
     *("approver dev", "approver dev", "approver", "auditor", "admin", "none", "none"),
     *("", "approver nowhere", "auditor dev", "king"),
 )
+DEVICES = ("phone", "laptop", "other", "toaster")
 TOPICS = ("iphone", "windows", "no-such-device", "-")

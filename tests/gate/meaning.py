@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.gate.case import LADDER, Case
+from tests.gate.case import LADDER, SECOND, Case
 from tests.gate.snapshot import LIVE, Grant, Request, Snapshot
 
 # How often a request may be changed.
@@ -24,7 +24,12 @@ def meant(state: Snapshot, text: str) -> Meant:
     """All that fits exactly: an id, a grant, a serial, a username behind an @, or else a name."""
     word = text.strip().lower()
     if word.isascii() and word.isdigit():
-        return Meant(people=frozenset(map(state.person_of, {int(word)} & state.people.keys())))
+        # Somebody may be called like another one's number.
+        named = _named(state, _same(text))
+        return Meant(
+            named.people | frozenset(map(state.person_of, {int(word)} & state.people.keys())),
+            named.grants,
+        )
     if word.startswith("g-"):
         return Meant(grants=frozenset({word} & state.grants.keys()))
     serial = word.removeprefix("serial:")
@@ -147,9 +152,27 @@ def linked_by_tap(case: Case, grant: Grant) -> int | None:
     return whose if is_meant and is_nobodys and case.before.is_allowed(whose) else None
 
 
+def asks_for_more_time(case: Case, request: Request) -> bool:
+    """For one's own profile that is there, for longer, and not a second time."""
+    grant = case.before.grants.get(case.tapped[1]) if case.taps("mt") else None
+    if case.taps("ag") and case.tapped[1].isdecimal():
+        earlier = case.before.requests.get(int(case.tapped[1]))
+        grant = None if earlier is None else case.before.extended(earlier)
+    return (
+        grant is not None
+        and grant.state == "active"
+        and (grant.user_id, grant.server) == (case.deed.person, request.server)
+        and grant.request_id == request.extends
+        and case.deed.at + request.duration * SECOND > grant.not_after
+        and not case.before.later(grant)
+    )
+
+
 def changes(case: Case, old: Request) -> bool:
     """Whether whoever asked wants it for another time, of those that are offered."""
     wished = case.tapped[2] if len(case.tapped) == len(("ch", "request", "duration")) else ""
+    extended = case.before.extended(old)
+    left = 0 if extended is None else extended.not_after - old.asked_at
     return (
         case.taps("ch", old.id)
         and old.state == "pending"
@@ -158,6 +181,7 @@ def changes(case: Case, old: Request) -> bool:
         and case.deed.at < case.ends(old)
         and wished.isdecimal()
         and int(wished) in {*LADDER, case.laws.default_duration}
+        and int(wished) * SECOND > left
         and int(wished) <= case.laws.max_duration
         and case.before.notes_of(old).revision < _MOST_CHANGES
     )

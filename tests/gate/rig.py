@@ -1,8 +1,10 @@
 """The people's hands and the judge's eyes: sends what somebody does, and looks at each step."""
 
 from collections import Counter, deque
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from tests.gate import updates
 from tests.gate.case import Case, Deed, Laws, Shown, What
@@ -106,9 +108,9 @@ class Rig:
         dated = {"message": update["message"] | now} if "message" in update else {}
         return update | dated | {"update_id": self._next_id()}
 
-    async def happens(self, what: What) -> None:
+    async def happens(self, what: What, text: str = "") -> None:
         """Something that nobody sent has been done."""
-        await self._judge(Deed(what, self.gate.at))
+        await self._judge(Deed(what, self.gate.at, text=text))
 
     def _next_id(self) -> int:
         return len(self.sent) + self.steps + 1
@@ -154,6 +156,16 @@ class Rig:
                     self.shown[data] = self.shown.get(data, frozenset()) | {shown}
 
 
+class Place(Protocol):
+    """Where a town is: it is new for each run, and gone afterwards."""
+
+    def opened(self) -> Rig: ...
+
+    def closed(self, rig: Rig) -> None: ...
+
+    def run(self, act: Coroutine[Any, Any, None]) -> None: ...
+
+
 def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
     """What happened in a step, in words."""
     found: Counter[str] = Counter()
@@ -182,6 +194,7 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
         one.verdict == "approve" and after.requests[one.request_id].state == "pending"
         for one in new
     )
+    found["reminded"] += sum(row.kind == "reminder" for row in after.said)
     found["told how"] += sum(row.kind == "how_to" for row in after.said)
     found["refused"] += sum(entry.action == "refused" for entry in after.trail)
     return found

@@ -44,6 +44,8 @@ class Request:
     expires_at: int
     decided_by: str | None
     decided_at: int | None
+    # The request whose profile gets more time by it.
+    extends: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,32 @@ class Snapshot:
 
     def is_allowed(self, user_id: int) -> bool:
         return user_id in self.people and bool(self.people[user_id].allowed)
+
+    def given(self, request_id: int) -> list[Grant]:
+        """What an approval gave, newest last, whatever became of it."""
+        given = [one for one in self.grants.values() if one.request_id == request_id]
+        return sorted(given, key=lambda one: (one.not_before, one.id))
+
+    def extended(self, request: Request) -> Grant | None:
+        """The profile that more time is asked for: as it lives, or as it was last."""
+        given = self.given(request.extends) if request.extends is not None else []
+        live = [one for one in given if one.state in LIVE]
+        return next(iter((live or given)[::-1]), None)
+
+    def earlier(self, grant: Grant) -> list[Grant]:
+        """The live ones that work only until this one was used."""
+        request = self.requests.get(grant.request_id or 0)
+        found: list[Grant] = []
+        while request is not None and request.extends is not None:
+            found += [one for one in self.given(request.extends) if one.state in LIVE]
+            request = self.requests[request.extends]
+        return found
+
+    def later(self, grant: Grant) -> list[Grant]:
+        """The live ones that this one works beside until they were used."""
+        return [
+            one for one in self.grants.values() if one.state in LIVE and grant in self.earlier(one)
+        ]
 
     def notes_of(self, request: Request) -> Notes:
         return self.notes.get(request.id, Notes(request.id))

@@ -4,21 +4,23 @@ Each rule is a habit. What somebody does next, and with what, is drawn by hypoth
 is played again with fewer and simpler steps, until none can be left out.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
 
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from bot.access.refusals import Refused
-from tests.gate import standing, updates
-from tests.gate.case import SERVERS, Laws, What
+from tests.gate import standing, updates, when
+from tests.gate.case import SECOND, SERVERS, Laws, What
+from tests.gate.chance import is_so as _is_so
+from tests.gate.chance import one as _one
 from tests.gate.gate import Fate
 from tests.gate.habits import (
     ADMINS,
     ALL,
+    DEVICES,
     DURATIONS,
     INVENTED,
     LETTERS,
@@ -37,43 +39,15 @@ from tests.gate.habits import (
     TOPICS,
     WORST,
 )
-from tests.gate.rig import Rig
+from tests.gate.rig import Place
 from tests.gate.snapshot import LIVE, Grant, Request
-
-T = TypeVar("T")
 
 _REMEMBERED = 60
 _HOUR = timedelta(hours=1)
 
 
-class Place(Protocol):
-    """Where a town is: it is new for each run, and gone afterwards."""
-
-    def opened(self) -> Rig: ...
-
-    def closed(self, rig: Rig) -> None: ...
-
-    def run(self, act: Coroutine[Any, Any, None]) -> None: ...
-
-
-def somebody_waits(town: "Town") -> bool:
-    return bool(town.pending)
-
-
-def somebody_has_access(town: "Town") -> bool:
-    return bool(town.live)
-
-
-def something_is_old(town: "Town") -> bool:
-    return bool(town.old)
-
-
-def there_are_buttons(town: "Town") -> bool:
-    return bool(town.rig.pool)
-
-
-def _in_state(*states: str) -> Callable[["Town"], bool]:
-    return lambda town: any(one.state in states for one in town.rig.state.grants.values())
+# The first is what a failure is reduced to.
+_FATES = (*(Fate.ARRIVES,) * 16, *(Fate.LOST,) * 3, Fate.UNDELIVERABLE)
 
 
 class Town(RuleBasedStateMachine):
@@ -106,7 +80,10 @@ class Town(RuleBasedStateMachine):
     def asks_well(self, data: st.DataObject, duration: str) -> None:
         where = _one(data, ("berlin", "paris", ""))
         self._waits(data)
-        self._types(_one(data, MEMBERS), f"/requestvpn {duration} {where}")
+        who = _one(data, MEMBERS)
+        self._types(who, f"/requestvpn {duration} {where}")
+        if _is_so(data):
+            self._wants_another(data, who)
 
     @rule(data=st.data(), duration=st.sampled_from(DURATIONS), where=st.sampled_from(PLACES))
     def asks_anyhow(self, data: st.DataObject, duration: str, where: str) -> None:
@@ -129,10 +106,9 @@ class Town(RuleBasedStateMachine):
         """The whole way, if nothing is in it: all admins say yes, and the profile arrives."""
         who, where = _one(data, MEMBERS), _one(data, SERVERS)
         self._types(who, f"/requestvpn {duration} {where}")
+        self._wants_another(data, who)
         asked = [one.id for one in self.pending if one.user_id == who][-1:]
-        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
-        for admin in self._admins if yes else ():
-            self._taps(data, admin, yes[-1].data)
+        self._agree(data, asked)
         for _ in range(2):
             self.profiles_go_out(data)
 
@@ -152,9 +128,8 @@ class Town(RuleBasedStateMachine):
         who = _one(data, (*self._admins, self._anybody(data)))
         self._waits(data)
         self._types(who, f"{command} {_one(data, self._somebody())}")
-        back = [one for one in self.rig.pool if one.tap == "ur"][-2:]
-        if back and command == "/remove" and _is_so(data):
-            self._taps(data, who, _one(data, back).data)
+        if command == "/remove" and (back := self._newest("ur")) and _is_so(data):
+            self._taps(data, who, _one(data, back))
 
     @rule(
         data=st.data(),
@@ -201,7 +176,7 @@ class Town(RuleBasedStateMachine):
 
     # --- what people tap
 
-    @precondition(there_are_buttons)
+    @precondition(when.there_are_buttons)
     @rule(data=st.data())
     def taps_anything(self, data: st.DataObject) -> None:
         """Any button that was ever sent: fresh, old, tapped before, or on somebody else's card."""
@@ -219,23 +194,18 @@ class Town(RuleBasedStateMachine):
         if _is_so(data):
             self._types(admin, f"/allow {_one(data, ('', '@'))}u{who}")
             self._taps(data, admin, f"al:{who}")
-        cards = [one.data for one in self.rig.pool if one.tap in {"aly", "jny", "jnn"}][-6:]
-        if cards:
+        if cards := self._newest("aly", "jny", "jnn"):
             self._taps(data, admin, _one(data, cards))
 
     @rule(data=st.data(), count=st.integers(1, 3))
     def picks_people(self, data: st.DataObject, count: int) -> None:
         """From the contacts; and says yes, or somebody else tries to."""
         who = _one(data, (*self._admins, *self._admins, self._anybody(data)))
-        users = [{"user_id": _one(data, ALL), "first_name": "Pat"} for _ in range(count)]
-        shared = {"users_shared": {"request_id": 1, "users": users}}
-        self._waits(data)
-        self._puts({"message": updates.message(who, "", **shared)}, What.TYPED, who)
-        yes = [one.data for one in self.rig.pool if one.tap == "pk"][-2:]
-        if yes:
+        self._puts(updates.picked(who, [_one(data, ALL) for _ in range(count)]), What.TYPED, who)
+        if yes := self._newest("pk"):
             self._taps(data, _one(data, (who, who, self._anybody(data))), _one(data, yes))
 
-    @precondition(there_are_buttons)
+    @precondition(when.there_are_buttons)
     @rule(data=st.data())
     def decides(self, data: st.DataObject) -> None:
         """One of the newest cards; mostly by one of those who have a say."""
@@ -247,7 +217,7 @@ class Town(RuleBasedStateMachine):
             who = _one(data, (*self._admins, *self._admins, *roles, self._anybody(data)))
             self._taps(data, who, _one(data, cards))
 
-    @precondition(somebody_waits)
+    @precondition(when.somebody_waits)
     @rule(data=st.data())
     def approves(self, data: st.DataObject) -> None:
         """One of those that wait, by the newest card of it."""
@@ -257,7 +227,7 @@ class Town(RuleBasedStateMachine):
             who = _one(data, (*self._admins, *self.rig.state.roles))
             self._taps(data, who, _one(data, yes))
 
-    @precondition(somebody_waits)
+    @precondition(when.somebody_waits)
     @rule(data=st.data(), wished=st.sampled_from((3600, 28_800, 86_400, 604_800, 7200, 10**8)))
     def changes_mind(self, data: st.DataObject, wished: int) -> None:
         """Whoever asked, mostly, wants it for another time, or an answer."""
@@ -266,7 +236,7 @@ class Town(RuleBasedStateMachine):
         tap = _one(data, (f"ch:{asked.id}:{wished}", f"nu:{asked.id}"))
         self._taps(data, who, tap)
 
-    @precondition(there_are_buttons)
+    @precondition(when.there_are_buttons)
     @rule(data=st.data())
     def goes_on(self, data: st.DataObject) -> None:
         """The second tap of two, mostly by whom it was meant for."""
@@ -275,7 +245,7 @@ class Town(RuleBasedStateMachine):
             button = _one(data, buttons)
             self._taps(data, _one(data, (*(button.chat,) * 4, self._anybody(data))), button.data)
 
-    @precondition(somebody_has_access)
+    @precondition(when.somebody_has_access)
     @rule(data=st.data())
     def has_enough(self, data: st.DataObject) -> None:
         """Of an access that is there; mostly its owner, now and then an admin."""
@@ -295,7 +265,7 @@ class Town(RuleBasedStateMachine):
         )
         self._taps(data, who, f"{tap}:{subject}")
 
-    @precondition(something_is_old)
+    @precondition(when.something_is_old)
     @rule(data=st.data())
     def links(self, data: st.DataObject) -> None:
         """Says whose a certificate from before the takeover is; anybody may try."""
@@ -314,7 +284,7 @@ class Town(RuleBasedStateMachine):
         who = _one(data, (grant.user_id or MEMBERS[0], _one(data, MEMBERS), self._anybody(data)))
         self._taps(data, who, f"hw:{grant.id}:{topic}")
 
-    @precondition(there_are_buttons)
+    @precondition(when.there_are_buttons)
     @rule(data=st.data(), new=st.sampled_from("0123456789abcdef:gy"))
     def forges(self, data: st.DataObject, new: str) -> None:
         """Data with another letter in it, in a client that sends what it likes."""
@@ -380,39 +350,63 @@ class Town(RuleBasedStateMachine):
 
     # --- what happens by itself
 
-    @precondition(_in_state("reserved", "issued"))
+    @precondition(when.in_state("reserved", "issued"))
     @rule(data=st.data())
     def profiles_go_out(self, data: st.DataObject) -> None:
         self._place.run(self.rig.gate.deliver(lambda: _one(data, _FATES)))
         self._happens(What.DELIVERY)
 
-    @precondition(somebody_has_access)
+    @precondition(when.somebody_has_access)
     @rule(data=st.data(), places=st.sampled_from((("a",), ("a",), ("a", "b"))))
     def somebody_is_on(self, data: st.DataObject, places: tuple[str, ...]) -> None:
         """A look finds a profile in use; mostly its owner says at once whether that was them."""
         grant = _one(data, self.live[-4:])
         self._waits(data)
-        self._place.run(self.rig.gate.use(*((grant.id, f"198.51.100.{at}") for at in places)))
-        self._happens(What.USE)
-        asked = [one.data for one in self.rig.pool if one.tap in {"nm", "wm"}][-4:]
-        if asked and _is_so(data):
+        self._place.run(self.rig.gate.look(*((grant.id, f"198.51.100.{at}") for at in places)))
+        self._happens(What.LOOK)
+        if (asked := self._newest("nm", "wm")) and _is_so(data):
             owner = grant.user_id or MEMBERS[0]
             who = _one(data, (owner, owner, owner, SECOND_ACCOUNT, self._anybody(data)))
             self._taps(data, who, _one(data, asked))
 
-    @precondition(lambda town: _in_state("revoking")(town) or town.is_pausing)
+    @precondition(lambda town: when.in_state("revoking")(town) or town.is_pausing)
     @rule()
     def servers_are_looked_at(self) -> None:
         self._place.run(self.rig.gate.prove())
         self._happens(What.PROOF)
+
+    @precondition(when.in_state("active"))
+    @rule(data=st.data())
+    def somebody_connects(self, data: st.DataObject) -> None:
+        """Mostly by a profile that gives more time to another one."""
+        active = [one for one in self.live if one.state == "active"]
+        later = [one for one in active if self.rig.state.earlier(one)]
+        grant = _one(data, (later or active)[-4:])
+        self._place.run(self.rig.gate.use(grant.id))
+        self._happens(What.USE, grant.id)
+
+    @precondition(when.in_state("active"))
+    @rule(data=st.data(), hours=st.sampled_from((0, 5, 24 * 5)), answers=st.booleans())
+    def wants_more_time(self, data: st.DataObject, hours: int, answers: bool) -> None:
+        """For a new profile, or one whose time is nearly over; the admins may agree at once."""
+        active = [one for one in self.live if one.state == "active" and one.imported_at is None]
+        if not active:
+            return
+        grant = _one(data, active[-4:])
+        self.rig.gate.now += hours * _HOUR
+        self._taps(data, _one(data, (grant.user_id or 0,) * 4 + MEMBERS), f"mt:{grant.id}")
+        asked = [one.id for one in self.pending if one.extends == grant.request_id][-1:]
+        self._agree(data, asked if answers else [])
 
     @rule(data=st.data(), hours=st.sampled_from((1, 1, 1, 2, 6, 25, 24 * 8)), sweeps=st.booleans())
     def time_passes(self, data: st.DataObject, hours: int, sweeps: bool) -> None:
         """Without a sweep the bot was down, and taps come before it has looked at the clock."""
         gate = self.rig.gate
         ends = [one.expires_at for one in self.pending]
-        if ends and _is_so(data):
-            gate.now += timedelta(microseconds=max(min(ends) - gate.at, 0))
+        # Half an hour before the end of a profile its owner is reminded.
+        soon = [one.not_after - 1800 * SECOND for one in self.live if one.state == "active"]
+        if among := [one for one in (ends, soon) if one and _is_so(data)]:
+            gate.now += timedelta(microseconds=max(min(among[-1]) - gate.at, 0))
         else:
             gate.now += hours * _HOUR
         if sweeps:
@@ -468,6 +462,22 @@ class Town(RuleBasedStateMachine):
             known += [grant.id, grant.serial, f"serial:{grant.serial}", grant.common_name]
         return known + [person.name for person in self.rig.state.people.values()]
 
+    def _wants_another(self, data: st.DataObject, who: int) -> None:
+        """Where that was offered: a profile for another device, or for another server."""
+        pool = self.rig.pool[-8:]
+        if shown := [one.data for one in pool if one.chat == who and one.tap in {"an", "ew"}]:
+            tapped = _one(data, shown)
+            self._taps(data, who, tapped + f":{_one(data, DEVICES)}" * tapped.startswith("an"))
+
+    def _agree(self, data: st.DataObject, asked: Sequence[int]) -> None:
+        """All admins, by the newest card."""
+        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
+        for admin in self._admins if yes else ():
+            self._taps(data, admin, yes[-1].data)
+
+    def _newest(self, *taps: str) -> list[str]:
+        return [one.data for one in self.rig.pool if one.tap in taps][-4:]
+
     def _waits(self, data: st.DataObject) -> None:
         self.rig.wait(_one(data, PAUSES))
 
@@ -486,19 +496,5 @@ class Town(RuleBasedStateMachine):
         note(f"{who}: {what} {text}")
         self._place.run(self.rig.put(update, what, who, text=text, group=group))
 
-    def _happens(self, what: What) -> None:
-        self._place.run(self.rig.happens(what))
-
-
-# The first is what a failure is reduced to.
-_FATES = (*(Fate.ARRIVES,) * 16, *(Fate.LOST,) * 3, Fate.UNDELIVERABLE)
-
-
-def _one(data: st.DataObject, among: Sequence[T]) -> T:
-    chosen: T = data.draw(st.sampled_from(among))
-    return chosen
-
-
-def _is_so(data: st.DataObject) -> bool:
-    chosen: bool = data.draw(st.booleans())
-    return chosen
+    def _happens(self, what: What, text: str = "") -> None:
+        self._place.run(self.rig.happens(what, text))

@@ -23,7 +23,7 @@ def broken_in_uses(case: Case) -> Iterator[str]:
         yield "somebody was asked twice about the first use of a profile"
     for number in after.keys() - before.keys():
         grant = case.after.grants[after[number].grant_id]
-        if case.deed.what is not What.USE:
+        if case.deed.what is not What.LOOK:
             yield "somebody was asked about a use that nobody saw"
         if grant.user_id is None or grant.state not in LIVE or grant.for_server:
             yield f"there is nobody to ask about {grant.id}"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 
-from tests.gate.case import Case, What, deciders
+from tests.gate.case import SECOND, Case, What, deciders
 from tests.gate.snapshot import LIVE, Grant, Request, Row
 
 # Word by word: a stranger learns nothing else.
@@ -146,6 +146,15 @@ def _used_owner(case: Case, row: Row) -> Iterable[int]:
     return (grant.user_id or 0,)
 
 
+def _soon_without(case: Case, row: Row) -> Iterable[int]:
+    """Whoever has a profile that ends within a week, and none that lasts for longer."""
+    grant = case.after.grants[row.payload["grant"]]
+    left = grant.not_after - case.deed.at
+    is_due = case.deed.what is What.TIME and 0 < left <= 7 * 86_400 * SECOND
+    has = grant.state == "active" and grant.pause is None and not case.after.later(grant)
+    return (grant.user_id or 0,) if is_due and has else ()
+
+
 def _asking_owner(case: Case, row: Row) -> Iterable[int]:
     """Instructions name a server: they are for whoever has a profile for it."""
     grant = case.after.grants[row.payload["grant"]]
@@ -192,6 +201,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "deliver": _owner,
     "receipt": _admins_or_owner,
     "how_to": _asking_owner,
+    "reminder": _soon_without,
     "extra_file": _holders,
     "notice": _told,
     "menu": _served,

@@ -14,8 +14,8 @@ from storage.transaction import Transaction
 from tests.storage.kit import ANNA, NOW, add_people, open_copy
 
 
-async def driver_of(tx: Transaction) -> Any:
-    return (await tx._connection.get_raw_connection()).driver_connection
+def driver_of(tx: Transaction) -> Any:
+    return tx._connection._driver
 
 
 async def test_only_what_may_wait_leaves_the_thread_of_the_loop(database: Database) -> None:
@@ -26,7 +26,7 @@ async def test_only_what_may_wait_leaves_the_thread_of_the_loop(database: Databa
         said.append((statement, is_here))
 
     async with database.reading() as tx:
-        await (await driver_of(tx)).set_trace_callback(note)
+        await driver_of(tx).set_trace_callback(note)
     async with database.reading() as tx:
         await tx.people.all()
     async with database.writing() as tx:

@@ -37,6 +37,12 @@ def test_a_key_is_its_own_key_and_the_one_of_other_forms(name: str) -> None:
     key.encode()
 
 
+@given(name=st.text(st.characters(max_codepoint=127), max_size=100))
+def test_a_name_in_plain_letters_has_the_key_that_it_would_have_among_others(name: str) -> None:
+    assert seen(f"é {name} é") == " ".join(("é", *seen(name).split(), "é"))
+    assert name_key(f"é {name} é") == " ".join(("é", *name_key(name).split(), "é"))
+
+
 @given(name=ANY, username=st.none() | ANY)
 def test_words_are_plain(name: str, username: str | None) -> None:
     for word in person_words(name, username):

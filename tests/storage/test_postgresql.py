@@ -24,6 +24,7 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from storage.database import Database
 from storage.repository import Repository
+from storage.schema import say_to_postgresql
 from storage.tables import metadata
 from tests.storage import everything
 
@@ -34,6 +35,7 @@ POSTGRESQL: Dialect = _DIALECT(paramstyle="named")
 
 def ddl() -> list[str]:
     made = []
+    say_to_postgresql(metadata)
     for table in metadata.sorted_tables:
         made.append(str(CreateTable(table).compile(dialect=POSTGRESQL)))
         by_name = sorted(table.indexes, key=lambda index: str(index.name))
@@ -53,7 +55,7 @@ async def sent(database: Database) -> Sent:
         if isinstance(element, Select | UpdateBase):
             statements.append((element, many or [one]))
 
-    engine = database._engine.sync_engine
+    engine = database._engine
     event.listen(engine, "before_execute", note)
     async with database.writing() as tx:
         await everything.pass_over_everything(tx)
@@ -217,7 +219,7 @@ def test_the_whole_pass_runs_on_a_real_postgresql(psql: list[str], sent: Sent) -
     assert _ask(psql, "SELECT number FROM crl_counter") == ["9"]
     # The database refuses a second pending request for the same server there, too.
     asked = next(sql for sql in as_sql(sent) if sql.startswith("INSERT INTO requests"))
-    pending = asked.replace("'choosing'", "'pending'").replace("NULL", "'berlin'")
+    pending = asked.replace("'choosing'", "'pending'").replace("NULL", "'berlin'", 1)
     assert "'berlin'" in pending
     refused = _speak(psql, [pending, pending])
     assert 'duplicate key value violates unique constraint "ix_requests_open"' in refused.stderr

@@ -30,7 +30,7 @@ async def known(paper: Paper) -> None:
 
 
 async def goes(paper: Paper, who: UserId, until: datetime) -> None:
-    await paper.by(await paper.actor(who), absences.go, until)
+    await paper.by(await paper.actor(who), absences.go, who, until)
 
 
 async def cards(paper: Paper) -> list[int]:
@@ -79,11 +79,11 @@ async def test_back_by_itself_with_what_still_waits(paper: Paper) -> None:
 async def test_back_before_that_day(paper: Paper) -> None:
     await known(paper)
     boris = await paper.actor(BORIS)
-    await paper.refuses(boris, Refusal.NOT_AWAY, absences.come_back)
+    await paper.refuses(boris, Refusal.NOT_AWAY, absences.come_back, BORIS)
     await goes(paper, BORIS, paper.now + 3 * DAY)
     await paper.asked()
     await paper.heard()
-    await paper.by(boris, absences.come_back)
+    await paper.by(boris, absences.come_back, BORIS)
     assert await cards(paper) == [BORIS]
 
 
@@ -92,22 +92,22 @@ async def test_the_last_one_stays(paper: Paper) -> None:
     until = paper.now + DAY
     await goes(paper, BORIS, until)
     clara, anna = await paper.actor(CLARA), await paper.actor(ANNA)
-    await paper.refuses(clara, Refusal.NOBODY_ELSE_DECIDES, absences.go, until)
-    await paper.refuses(anna, Refusal.ADMINS_ONLY, absences.go, until)
-    await paper.refuses(anna, Refusal.ADMINS_ONLY, absences.come_back)
+    await paper.refuses(clara, Refusal.NOBODY_ELSE_DECIDES, absences.go, CLARA, until)
+    await paper.refuses(anna, Refusal.ADMINS_ONLY, absences.go, ANNA, until)
+    await paper.refuses(anna, Refusal.ADMINS_ONLY, absences.come_back, ANNA)
     # Another day is no second absence.
     await goes(paper, BORIS, until + DAY)
     async with paper.database.reading() as tx:
         assert [one.until for one in await tx.absences.now(paper.now)] == [until + DAY]
     # Whoever blocked the bot reads no cards, and by another account nobody stays for oneself.
-    await paper.by(await paper.actor(BORIS), absences.come_back)
+    await paper.by(await paper.actor(BORIS), absences.come_back, BORIS)
     async with paper.database.writing() as tx:
         await tx.people.set_reachable(BORIS, reachable=False)
-    await paper.refuses(clara, Refusal.NOBODY_ELSE_DECIDES, absences.go, until)
+    await paper.refuses(clara, Refusal.NOBODY_ELSE_DECIDES, absences.go, CLARA, until)
     async with paper.database.writing() as tx:
         await tx.people.set_reachable(BORIS, reachable=True)
         await tx.people.link(BORIS, CLARA)
-    await paper.refuses(clara, Refusal.NOBODY_ELSE_DECIDES, absences.go, until)
+    await paper.refuses(clara, Refusal.NOBODY_ELSE_DECIDES, absences.go, CLARA, until)
 
 
 async def test_who_stayed_and_left_since_leaves_nobody_without_cards(paper: Paper) -> None:
@@ -147,3 +147,27 @@ async def test_whose_role_ended_meanwhile_is_not_called_back(paper: Paper) -> No
     await paper.heard()
     assert await paper.do(absences.return_due) == 1
     assert await paper.heard() == []
+
+
+async def test_whoever_is_on_the_machine_says_it_of_others(paper: Paper) -> None:
+    """Of the last one, too; they are told by whom."""
+    await known(paper)
+    paper.admins = (BORIS,)
+    until = paper.now + DAY
+    await paper.by(OPERATOR, absences.go, BORIS, until)
+    values = {"admin": "olga", "by": "system:olga", "until": until.isoformat()}
+    assert [(one.chat, one.payload) for one in await paper.heard()] == [
+        (BORIS, {"code": "away_by", "values": values})
+    ]
+    await paper.asked()
+    assert await cards(paper) == [BORIS]
+    await paper.by(OPERATOR, absences.come_back, BORIS)
+    await paper.refuses(OPERATOR, Refusal.NOT_AWAY, absences.come_back, BORIS)
+    await paper.refuses(OPERATOR, Refusal.DECIDES_NOTHING, absences.go, ANNA, until)
+
+
+async def test_nobody_sends_a_colleague_away(paper: Paper) -> None:
+    await known(paper)
+    boris = await paper.actor(BORIS)
+    await paper.refuses(boris, Refusal.NOT_YOURS, absences.go, CLARA, paper.now + DAY)
+    await paper.refuses(boris, Refusal.NOT_YOURS, absences.come_back, CLARA)

@@ -9,6 +9,7 @@ from bot.access.requests import Why
 from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.commands import COMMANDS
+from storage.devices import Device
 from storage.joining_records import FarewellId, InvitationId
 from storage.key_records import KeyWay
 from storage.records import GrantId, RequestId, ServerName, UserId
@@ -27,7 +28,7 @@ ABOUT_REQUEST = (
 ABOUT_GRANT = (
     *(Tap.RENEW, Tap.RENEW_YES, Tap.GIVE_UP, Tap.GIVE_UP_YES),
     *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.OLD_NAME, Tap.OLD_PEOPLE),
-    Tap.UNLOCK,
+    *(Tap.UNLOCK, Tap.MORE_TIME),
 )
 ABOUT_NOTHING = (Tap.RETURN, Tap.KEEP, Tap.OLD, Tap.KEY_WAYS, Tap.ASK, Tap.JOIN)
 UNKNOWN = (Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES, Tap.CUT_ASK)
@@ -48,7 +49,7 @@ def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
     others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT, Tap.CHANGE, Tap.DENY_SO, Tap.DENY_SAID}
     others |= {*ABOUT_HELD, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
-    others |= {Tap.WAS_ME, Tap.NOT_ME, Tap.RESTORE, Tap.PICKED_YES}
+    others |= {Tap.WAS_ME, Tap.NOT_ME, Tap.RESTORE, Tap.ANOTHER, Tap.ELSEWHERE, Tap.PICKED_YES}
     others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
@@ -338,3 +339,22 @@ def test_what_is_said_of_a_trouble_is_read_back(grant: GrantId, said: str) -> No
     data = buttons.data(Tap.TROUBLE, grant, said)
     assert fits(data)
     assert buttons.parse(data) == Meant(Tap.TROUBLE, grant=grant, said=said)
+
+
+@given(update=st.integers(0, 10**18 - 1), device=st.sampled_from(Device), grant=GRANTS)
+def test_what_somebody_needs_is_read_back(update: int, device: Device, grant: GrantId) -> None:
+    for data, meant in (
+        (buttons.data(Tap.ANOTHER, update), Meant(Tap.ANOTHER, update=update)),
+        (
+            buttons.data(Tap.ANOTHER, update, device),
+            Meant(Tap.ANOTHER, update=update, device=device),
+        ),
+        (buttons.data(Tap.ELSEWHERE, update), Meant(Tap.ELSEWHERE, update=update)),
+        (
+            buttons.data(Tap.MORE_TIME, grant, update),
+            Meant(Tap.MORE_TIME, grant=grant, update=update),
+        ),
+    ):
+        assert fits(data)
+        assert buttons.parse(data) == meant
+    assert buttons.parse(f"an:{update}:toaster") is None

@@ -3,7 +3,7 @@
 import pytest
 
 from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, RequestState
-from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, Desk
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 
 MESSAGE = 5  # what every tap of the desk is on
 
@@ -100,8 +100,12 @@ async def test_a_request_that_changed_meanwhile_is_looked_at_again(desk: Desk) -
 async def test_what_is_no_word_on_a_request(desk: Desk) -> None:
     (said,) = await desk.says(BORIS, " \u202e ", replies_to=MESSAGE)
     assert "can’t read any words" in said
-    await desk.allow(CLARA)
+    await desk.says(BORIS, f"/role {EVE} auditor")
+    async with desk.gate.database.writing() as tx:
+        card = PostedMessage(ChatId(EVE), MESSAGE, OutboxKind.CARD, "1", desk.gate.now)
+        await tx.posted.remember(card)
     await desk.new()
+    assert "commands only" in (await desk.says(EVE, "what for?", replies_to=MESSAGE))[-1]
     for tap in ("dw:1", "cd:1", "dr:1:later", "ds:1:1"):
         assert await desk.taps(ANNA, tap) == []
     assert await desk.taps(BORIS, "cd:9") == []

@@ -41,7 +41,7 @@ async def test_a_removal_is_not_undone_by_an_allow_from_before_it(desk: Desk) ->
         (BORIS, f"/ALLOW@vpn_bot\n{EVE} Eve"),
         (BORIS, f"/remove {ANNA}"),
         (BORIS, f"/revoke {ANNA}"),
-        (ANNA, "/requestvpn"),
+        (ANNA, "/requestvpn paris"),
         (ANNA, "/requestvpn 2h paris urgent"),
     ],
 )

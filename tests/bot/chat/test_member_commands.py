@@ -8,6 +8,7 @@ from bot.texts import chat as words
 from bot.texts.fill import fill
 from storage.records import ChatId, OutboxKind, PostedMessage, ServerName
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
+from tests.bot.reading import LONGEST, unfolded
 
 HOUR_S = 3600
 WEEK_S = 7 * 24 * HOUR_S
@@ -35,6 +36,8 @@ async def test_help_is_for_whoever_asks(desk: Desk) -> None:
     await desk.new()
     [to_boris] = await desk.says(BORIS, "/help")
     assert (words.HELP_MEMBER in to_boris, words.HELP_ADMIN in to_boris) == (True, True)
+    assert "/revoke" in to_boris
+    assert max(unfolded(to_anna), unfolded(to_boris)) <= LONGEST
     assert not_listed not in to_boris
 
 

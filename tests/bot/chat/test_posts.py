@@ -11,10 +11,21 @@ from typing import Any
 import pytest
 from telegram.error import TelegramError
 
-from bot.access import not_me, pausing, requests, revocation, usage
+from bot.access import (
+    extending,
+    importing,
+    linking,
+    not_me,
+    pausing,
+    requests,
+    revocation,
+    usage,
+)
+from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT
 from bot.access.usage import Use
 from bot.chat import not_me as chat_not_me
+from bot.chat import soon_over
 from bot.chat.client import connect
 from bot.chat.posts import Posts
 from bot.chat.sender import Handler
@@ -25,6 +36,8 @@ from bot.texts import chat as words
 from demo.api.faults import Fault, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from demo.testing import DemoMessage
+from storage.outbox import Done
 from storage.records import (
     CanaryLook,
     CanaryTrouble,
@@ -37,7 +50,18 @@ from storage.records import (
     PostedMessage,
     Server,
 )
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, MORNING, Paper, seen
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    DAY,
+    HOUR,
+    MORNING,
+    OPERATOR,
+    Paper,
+    seen,
+)
 from tests.bot.chat.rows import conclude
 from tests.bot.chat.test_views import status as answered
 from tests.storage.kit import open_copy
@@ -340,6 +364,99 @@ async def test_who_is_back_is_said_as_it_is_by_then(
     await paper.by(boris, revocation.revoke_grant, grant.id)
     [text] = await said()
     assert text.endswith("They have no profile to come back to.")
+
+
+async def reminds(desk: Desk, grant: Grant) -> None:
+    row = await desk.row(OutboxKind.REMINDER, {"grant": grant.id}, chat=ANNA)
+    send = partial(soon_over.send, desk.posts._bot, desk.posts._core)
+    await desk.does(send, row)
+
+
+async def test_a_reminder_takes_the_place_of_the_one_before(desk: Desk) -> None:
+    grant = await desk.paper.active()
+    desk.paper.now = grant.not_after - DAY
+    await reminds(desk, grant)
+    assert desk.calls() == ["sendMessage"]
+    first = desk.server.person(ANNA).messages[-1]
+    assert first.text.startswith(f"⏳ Your access to {BERLIN} ends in 1 day")
+    assert first.button("More time")
+    desk.paper.now = grant.not_after - HOUR
+    await empty_outbox(desk)
+
+    await reminds(desk, grant)
+
+    second = desk.server.person(ANNA).messages[-1]
+    assert "ends in 1 hour" in second.text
+    async with desk.paper.database.reading() as tx:
+        left = await tx.posted.about(OutboxKind.REMINDER, grant.id)
+        (gone,) = await tx.outbox.open(OutboxKind.DELETE)
+    assert [one.message_id for one in left] == [second.message_id]
+    assert gone.payload == {"message": first.message_id}
+
+
+async def test_a_reminder_follows_what_becomes_of_its_profile(desk: Desk) -> None:
+    """Asked for, given, over: its button goes with the wish."""
+    paper = desk.paper
+    grant = await paper.active()
+    paper.now = grant.not_after - DAY
+    await reminds(desk, grant)
+    number = desk.server.person(ANNA).messages[-1].message_id
+    request = await paper.by(await paper.actor(ANNA), extending.ask, grant.id)
+    edit: Payload = {"kind": "reminder", "subject": grant.id, "message": number}
+
+    async def now() -> DemoMessage:
+        await desk.does(desk.posts.edit, await desk.row(OutboxKind.EDIT, edit, chat=ANNA))
+        return desk.server.person(ANNA).messages[-1]
+
+    waits = await now()
+    assert "nobody has decided yet" in waits.text
+    assert not waits.button("More time")
+    fresh = (await paper.yes(BORIS, request.id)).grant
+    assert (await now()).text.startswith(f"You have a newer profile for {BERLIN}")
+    # Of what has more time nobody is reminded, whatever waited to be sent.
+    desk.calls()
+    await reminds(desk, grant)
+    assert desk.calls() == []
+    await paper.by(await paper.actor(BORIS), revocation.revoke_grant, fresh.id)
+    await paper.by(await paper.actor(BORIS), pausing.pause, ANNA, None)
+    assert "once your VPN access is back" in (await now()).text
+    await paper.by(await paper.actor(BORIS), revocation.revoke_grant, grant.id)
+    assert (await now()).text == "This profile has ended."
+
+
+async def test_a_reminder_of_a_certificate_from_before_offers_to_ask(desk: Desk) -> None:
+    paper = desk.paper
+    ends = paper.now + DAY
+    old = Certificate("deed01", "anna", paper.now - DAY, ends)
+    await paper.by(OPERATOR, importing.take_in, [old])
+    (grant,) = await paper.by(OPERATOR, linking.link, "anna", ANNA)
+    await reminds(desk, grant)
+    said = desk.server.person(ANNA).messages[-1]
+    assert said.text.startswith("⏳ Your earlier VPN profile anna ends in 1 day")
+    assert said.button("Ask for VPN")
+
+
+async def test_what_somebody_was_sending_when_they_were_killed_is_not_sent_again(
+    desk: Desk,
+) -> None:
+    row = await desk.row(OutboxKind.REMINDER, {"grant": "g-1"})
+    assert await soon_over.dropped(row) == Done()
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_the_last_word_has_a_way_to_ask_again(desk: Desk, asked: bool) -> None:
+    paper = desk.paper
+    grant = await paper.active()
+    paper.now = grant.not_after
+    await paper.do(revocation.expire_due)
+    if asked:
+        await paper.asked()
+    values = {"server": BERLIN, "reason": "ended", "admin": "", "by": "vpnbot"}
+    row = await desk.row(OutboxKind.NOTICE, {"code": "access_ended", "values": values}, chat=ANNA)
+    await desk.does(desk.posts.notice, row)
+    said = desk.server.person(ANNA).messages[-1]
+    assert "has reached its end" in said.text
+    assert bool(said.button("Ask again")) is not asked
 
 
 async def test_a_reminder_takes_the_place_of_the_card(desk: Desk) -> None:

@@ -142,9 +142,20 @@ def test_what_another_account_has_is_shown_and_can_be_ended_only() -> None:
     view = mine(Holding(own), Holding(other))
     assert f"By your account Anna (phone):\n{BERLIN}" in seen(view)
     assert [[button.data for button in row] for row in view.keyboard] == [
+        [f"mt:{own.id}"],
         [f"np:{own.id}", f"gu:{own.id}"],
         [f"gu:{other.id}"],
     ]
+
+
+def test_more_time_is_offered_until_it_was_asked_for_or_is_there() -> None:
+    old, asked, free = grant(1), grant(2), grant(3)
+    has = [Holding(each) for each in (old, asked, free)]
+    lasting = {old.id: True, asked.id: False}
+    view = views.my_access(ANNA.id, [], has, {}, {}, lasting=lasting)
+    data = [button.data for row in view.keyboard for button in row]
+    assert [one for one in data if one.startswith("mt:")] == [f"mt:{free.id}"]
+    assert seen(view).count("ends once you’ve connected with your newer one") == 1
 
 
 # --- what is left --------------------------------------------------------------------------------
@@ -186,9 +197,17 @@ def test_two_profiles_of_one_server_are_told_apart() -> None:
     view = views.my_access(ANNA.id, [], has, {ANNA.id: "Anna"}, {})
     labels = [button.text for row in view.keyboard for button in row]
     assert labels == [
-        *("New profile for berlin (00000001)", "Revoke berlin (00000001)"),
-        *("New profile for berlin (00000002)", "Revoke berlin (00000002)"),
-        *("New profile for paris", "Revoke paris"),
+        *(
+            "More time for berlin (00000001)",
+            "New profile for berlin (00000001)",
+            "Revoke berlin (00000001)",
+        ),
+        *(
+            "More time for berlin (00000002)",
+            "New profile for berlin (00000002)",
+            "Revoke berlin (00000002)",
+        ),
+        *("More time for paris", "New profile for paris", "Revoke paris"),
         *("Revoke anna (2026-03-09 00:00 UTC)", "Revoke anna (2026-03-11 00:00 UTC)"),
     ]
 
@@ -305,7 +324,7 @@ def test_a_profile_with_its_address_and_one_without() -> None:
 def test_a_new_profile_is_offered_where_there_can_be_one(
     changes: dict[str, Any], renewable: bool
 ) -> None:
-    [row] = mine(Holding(grant(1, **changes))).keyboard
+    row = mine(Holding(grant(1, **changes))).keyboard[-1]
     assert (len(row) == 2) is renewable
 
 

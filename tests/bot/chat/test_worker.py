@@ -220,7 +220,7 @@ async def answers(desk: Desk) -> list[tuple[int, str]]:
 def commits(desk: Desk) -> list[object]:
     """Gets longer with each commit that may have written something."""
     seen: list[object] = []
-    engine = desk.gate.database._engine.sync_engine
+    engine = desk.gate.database._engine
     event.listen(engine, "commit", seen.append)
     return seen
 

@@ -49,7 +49,7 @@ async def test_some_hundreds_at_a_time_and_told_once(
         if isinstance(element, Insert | Update) and element.table is usages:
             transactions[-1] += len(many or [one])
 
-    engine = office.database._engine.sync_engine
+    engine = office.database._engine
     event.listen(engine, "begin", lambda _connection: transactions.append(0))
     event.listen(engine, "before_execute", wrote)
     for addresses in (("192.0.2.1", "192.0.2.2"), ("192.0.2.1",)):

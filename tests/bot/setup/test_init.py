@@ -164,7 +164,7 @@ async def test_a_wrong_flag(newcomer: Newcomer) -> None:
         ("token_file", "/no/such/file", "--token-file names a file that cannot be read"),
         ("token_file", "/etc/hostname", "run: chmod 600 /etc/hostname"),
         ("token_file", str(words), "This is no bot token"),
-        ("admin", "boris", "no Telegram id"),
+        ("admin", "boris", "isn’t a Telegram id"),
         ("admin", ",", "At least one admin"),
         ("server", "9 lives", "server name"),
         ("remote", "vpn.example.com:port", "HOST:PORT/PROTO"),
@@ -316,7 +316,7 @@ async def test_a_conversation(newcomer: Newcomer) -> None:
         await terminal.answers(ASKS_TOKEN, f"{TOKEN}\n")
         await terminal.answers(f"That is @{BOT}", "")
         await terminal.answers("numeric Telegram ids", "boris\n")
-        await terminal.answers("no Telegram id", "")
+        await terminal.answers("isn’t a Telegram id", "")
         await terminal.answers("numeric Telegram ids", "2001, 2002\n")
         await terminal.answers(ASKS_PASSPHRASE, "12345678901\n")
         await terminal.answers("at least 12 characters", "")

@@ -24,8 +24,10 @@ from bot.texts import (
     keys,
     life,
     machine,
+    more_time,
     not_me,
     notices,
+    offers,
     online,
     pausing,
     questions,
@@ -45,7 +47,7 @@ from bot.texts.fill import (
     moment,
 )
 from storage.records import EndReason, GrantState, Payload, RequestState
-from tests.bot.reading import EVIL, marks, shown
+from tests.bot.reading import EVIL, LONGEST, marks, shown, unfolded
 from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
     ABSENCE,
@@ -54,9 +56,11 @@ from tests.bot.texts.values import (
     JOINING,
     KEYS,
     LIFE,
+    MORE_TIME,
     NOT_ME,
     NOTICES,
     NOW,
+    OFFERS,
     ONLINE,
     QUESTIONS,
     RECEIPTS,
@@ -90,7 +94,7 @@ IN_CHAT = [
     (name, template)
     for module in (
         *(chat, notices, life, questions, online, groups, joining),
-        *(absence, not_me, pausing, requests, roles, sets, trouble, whose),
+        *(absence, not_me, pausing, requests, roles, sets, trouble, whose, more_time, offers),
     )
     for name, template in templates(module)
     if not _PLAIN.fullmatch(name)
@@ -139,6 +143,8 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (chat, CHAT),
     (notices, TOLD),
     (life, LIFE),
+    (more_time, MORE_TIME),
+    (offers, OFFERS),
     (keys, KEYS),
     (trouble, TROUBLE),
     (questions, QUESTIONS),
@@ -189,22 +195,17 @@ def test_every_text_is_html_that_telegram_takes(count: int) -> None:
         assert "{" not in text, name
 
 
-_LONGEST = 60  # words that somebody has to read
-
-
-def unfolded(text: str) -> int:
-    """How many words stand there before anything is opened."""
-    seen = re.sub("<blockquote expandable>.*?</blockquote>", "", text, flags=re.DOTALL)
-    return len(re.sub("<[^>]*>", "", seen).split())
-
-
 @pytest.mark.parametrize("topic", instructions.BUILT_IN)
 @pytest.mark.parametrize("archive", [None, "office-anna-k3m9.zip"])
 def test_nor_do_instructions_have_more(topic: str, archive: str | None) -> None:
     text = instructions.shown(
         instructions.BUILT_IN[topic], file="office-anna-k3m9.ovpn", server="office", archive=archive
     )
-    assert unfolded(text) <= _LONGEST
+    assert unfolded(text) <= LONGEST
+
+
+def test_nor_does_the_choice_of_a_key() -> None:
+    assert unfolded(blocks(keys.CHOOSE, *keys.EXPLAINED.values())) <= LONGEST
 
 
 def test_nobody_has_to_read_more_than_sixty_words() -> None:
@@ -214,7 +215,7 @@ def test_nobody_has_to_read_more_than_sixty_words() -> None:
     told += [(code.value, template) for code, template in refusals.IN_CHAT.items()]
     for name, template in told:
         for text in (template,) if isinstance(template, str) else template:
-            assert unfolded(text) <= _LONGEST, name
+            assert unfolded(text) <= LONGEST, name
 
 
 @pytest.mark.parametrize("value", [EVIL, "</b>", "<", "&amp;", "O'Brien & Sons <x@y.example>"])
@@ -436,4 +437,4 @@ def test_a_caption_fits_beside_a_document() -> None:
             chat.CAPTION_OPEN_ARCHIVE,
         )
         assert len(shown(whole).text) <= limits.CAPTION
-        assert unfolded(whole.replace(keys.CAPTION_LOCKED, "")) <= _LONGEST
+        assert unfolded(whole.replace(keys.CAPTION_LOCKED, "")) <= LONGEST

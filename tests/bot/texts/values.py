@@ -103,7 +103,34 @@ CHAT = {
     "BUTTON_OLD_CERTIFICATES": "count",
     "BUTTON_LINK": "name",
 }
-ABSENCE = {"AWAY": "until"}
+OFFERS = {
+    "HAVE_ONE": "name until",
+    "CARD_DEVICE": "device",
+    "ASKED_DEVICE": "device",
+    "CAPTION_DEVICE": "device",
+    "BUTTON_MORE_TIME": "name",
+    "BUTTON_LOST": "name",
+}
+MORE_TIME = {
+    "BUTTON_FOR": "server",
+    "CARD_TITLE": "id name",
+    "CARD": "common_name until",
+    "CARD_OVER": "common_name",
+    "ASKED": "until",
+    "ENDS_SOON": "server span until file",
+    "ENDS_SOON_IMPORTED": "common_name span until",
+    "ENDS_LATER": "server until",
+    "STILL_ENDS": "until",
+    "CAPTION_FIRST": "server file",
+    "CAPTION_EARLIER": "file until",
+    "REFUSALS": "server until",
+}
+ABSENCE = {
+    "AWAY": "until",
+    "AWAY_LINE": "name id until",
+    "BACK_LINE": "name id",
+    "REFUSED": "name",
+}
 REQUESTS = {
     "NAMES_AND_LAST": "names last",
     "NAMES_AND_MORE": "names count",
@@ -320,6 +347,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "request_denied": {"server": "berlin", "admin": "Boris"},
     "request_denied_because": {"server": "berlin", "admin": "Boris", "words": "not now"},
     "away": {"name": "Boris", "until": NOW.isoformat()},
+    "away_by": {"admin": "olga", "by": "system:olga", "until": NOW.isoformat()},
     "back": {},
     "request_reopened": {"server": "berlin", "admin": "Boris", "by": "telegram:2001"},
     "request_expired": {"server": "berlin"},

@@ -72,6 +72,8 @@ async def test_its_accounts_and_its_network_are_its_own(
         assert lines[:2] == ["root", ACCOUNT]
         assert f"inet {there.address}/24" in said
         assert lines[-2:] == ["sshd", str(folder / "root")]
+        with pytest.raises(LabError, match=r"server did not start: .*server\.conf"):
+            await there.start_server(keys)
         # No key opens the account, and it is not there for this machine.
         code, said = await run("ssh", *login, "-p", str(there.port), f"{ACCOUNT}@127.0.0.1", "id")
         assert code != 0

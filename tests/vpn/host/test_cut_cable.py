@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -10,7 +11,7 @@ import pytest_asyncio
 from demo.lab.stand_in import StandIn
 from pki.crl import read_crl
 from tests.company import until
-from tests.sshd import NEEDS_SSHD, Sshd, run_sshd
+from tests.sshd import NEEDS_SSHD, NEEDS_SUDO, Sshd, run_sshd
 from tests.vpn.kit import Company, Issued, make_spec, now
 from tests.wire import Wire, run_wire
 from vpn.errors import HostError, SshLost
@@ -167,3 +168,36 @@ async def test_one_that_says_too_much_takes_no_answer_from_the_others(far: Far) 
     assert not isinstance(few, BaseException)
     assert not isinstance(more, BaseException)
     assert (len(few.output), len(more.output)) == (10, 20)
+
+
+@pytest.mark.long
+@NEEDS_SUDO
+async def test_every_moment_of_a_write_by_sudo(open_folder: Path, sshd: Sshd, sudoer: str) -> None:
+    """What sudo has started sees the end of the connection, and leaves all as it was."""
+    live = open_folder / "live"
+    live.mkdir()
+    with run_wire(sshd.port) as wire:
+        address = SshAddress(sudoer, "127.0.0.1", wire.port)
+        target = SshTarget(address, sshd.host_key, sshd.key_file, sudo=True)
+        host = SshHost(target, PurePosixPath(open_folder))
+        before, words, is_cut = b"", 0, True
+        await host.replace("live/crl.pem", before, mode=0o644)
+        while is_cut:
+            content = b"%d" % words * 10_000
+            wire.cut_after = wire.passed + words
+            with suppress(HostError):
+                await host.replace("live/crl.pem", content, mode=0o644)
+            is_cut = wire.is_cut
+            wire.mend()
+            await all_gone(live, {"crl.pem"})
+            async with asyncio.timeout(60):
+                found = None
+                while found is None:
+                    link_to(target)._not_before = 0.0
+                    with suppress(SshLost):
+                        found = await host.read("live/crl.pem")
+            assert found in (before, content), words
+            before, words = found, words + 1
+        assert found == content
+        assert words > 2  # how many it takes is up to TCP
+        await close_links()
