@@ -100,6 +100,7 @@ class BotApi(HTTPXRequest):
             self.longest_call_s = _LONGEST_BY_SOCKS_S
         options = dict(httpx_kwargs or {})
         hooks = dict(options.pop("event_hooks", {}))
+        hooks["request"] = [*hooks.get("request", ()), _in_one]
         hooks["response"] = [*hooks.get("response", ()), self._bound]
         # A few bytes of a packed answer could become any number of them.
         options["headers"] = {"Accept-Encoding": "identity"}
@@ -194,6 +195,11 @@ class _Bounded(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         assert isinstance(self._stream, httpx.AsyncByteStream)
         await self._stream.aclose()
+
+
+async def _in_one(request: httpx.Request) -> None:
+    """Puts the parts of an upload together, each of which would be a write of its own."""
+    await request.aread()
 
 
 def _used_of(method: str, result: Any) -> object | None:

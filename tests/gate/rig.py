@@ -185,6 +185,10 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
     found["let in"] += sum(
         after.is_allowed(one.user_id) and not before.is_allowed(one.user_id) for one in answered
     )
+    for one, request in before.requests.items():
+        if request.state == "scheduled" and after.requests[one].decided_by == "vpnbot":
+            found["not begun"] += 1
+        found["begun"] += (request.state, after.requests[one].state) == ("scheduled", "approved")
     asked = after.requests.keys() - before.requests.keys()
     found["given at once"] += sum(after.requests[one].decided_by == ACTOR for one in asked)
     found["put back"] += any(entry.action == "user.restore" for entry in after.trail)

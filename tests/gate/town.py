@@ -20,6 +20,7 @@ from tests.gate.gate import Fate
 from tests.gate.habits import (
     ADMINS,
     ALL,
+    BEGINNINGS,
     DEVICES,
     DURATIONS,
     INVENTED,
@@ -39,6 +40,7 @@ from tests.gate.habits import (
     TOPICS,
     WORST,
 )
+from tests.gate.later import SWEPT
 from tests.gate.rig import Place
 from tests.gate.snapshot import LIVE, Grant, Request
 
@@ -84,6 +86,17 @@ class Town(RuleBasedStateMachine):
         self._types(who, f"/requestvpn {duration} {where}")
         if _is_so(data):
             self._wants_another(data, who)
+
+    @rule(data=st.data(), begins=st.sampled_from(BEGINNINGS))
+    def asks_for_later(self, data: st.DataObject, begins: str) -> None:
+        """And maybe all admins say yes at once."""
+        who, where = _one(data, MEMBERS), _one(data, SERVERS)
+        self._waits(data)
+        self._types(who, f"/requestvpn 8h {where} {begins}")
+        asked = [one.id for one in self.pending if one.user_id == who][-1:]
+        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
+        for admin in self._admins if yes and _is_so(data) else ():
+            self._taps(data, admin, yes[-1].data)
 
     @rule(data=st.data(), duration=st.sampled_from(DURATIONS), where=st.sampled_from(PLACES))
     def asks_anyhow(self, data: st.DataObject, duration: str, where: str) -> None:
@@ -411,7 +424,7 @@ class Town(RuleBasedStateMachine):
             gate.now += hours * _HOUR
         if sweeps:
             self._place.run(gate.time_passes())
-        self._happens(What.TIME)
+        self._happens(What.TIME, SWEPT if sweeps else "")
 
     @rule(laws=st.sampled_from(SETTINGS))
     def settings_change(self, laws: Laws) -> None:

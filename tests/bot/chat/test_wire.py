@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,3 +211,14 @@ def test_any_list_is_taken_apart(result: list[object], ascii_only: bool) -> None
 
 def test_numbers_that_are_too_long_are_none() -> None:
     assert read_json(f"[1, {'9' * 21}, {'9' * 5000}]") == [1, None, None]
+
+
+async def test_an_upload_goes_out_in_one() -> None:
+    api = BotApi()
+    upload = {"document": ("anna.ovpn", b"client\n" * 500)}
+    request = httpx.Request("POST", "https://api.telegram.org/x", data={"a": "b"}, files=upload)
+    for hook in api._client.event_hooks["request"]:
+        await hook(request)
+    assert isinstance(request.stream, httpx.AsyncByteStream)
+    [whole] = [part async for part in request.stream]
+    assert len(whole) == int(request.headers["Content-Length"])

@@ -384,6 +384,8 @@ NOTICES: dict[str, dict[str, Any]] = {
     "resumed": {"admin": "Boris", "by": "telegram:2001"},
     "resumed_admins": {"name": "Anna", "count": 2},
     "paused_since_backup": {"name": "Anna", "server": "berlin"},
+    "not_begun": {"name": "Anna", "server": "berlin", "refusal": "requester_paused"},
+    "not_begun_admins": {"name": "Anna", "server": "berlin", "refusal": "clock_in_doubt"},
     "pause_kept": {"name": "Anna", "until": "2026-03-09T09:31:27+00:00"},
     "delivery_delayed": {"server": "berlin"},
     "delivery_delayed_admins": {"name": "Anna", "server": "berlin"},
