@@ -27,3 +27,5 @@ FILE = 45_000_000
 FILE_STEM = 60
 # getUpdates.
 UPDATES = 100
+# KeyboardButtonRequestUsers.max_quantity.
+PICKED = 10

@@ -40,6 +40,7 @@ _FILES = (
         "text.js",
         "tricks.css",
         "tricks.js",
+        "picking.js",
         "trouble.css",
         "trouble.js",
     ),
@@ -254,6 +255,8 @@ class Page:
             case "say":
                 answered = body.get("replies_to")
                 world.says(person_id, str(body["text"]), replies_to=answered and int(answered))
+            case "pick":
+                world.picks(person_id, [int(one) for one in body["users"]])
             case "tap":
                 world.taps(person_id, int(body["message_id"]), str(body["data"]))
             case "edit":
@@ -290,7 +293,20 @@ class Page:
 
 def _standing(state: PersonState) -> Json:
     device = {"state": state.device.state, "detail": state.device.detail}
-    return {"started": state.started, "blocked": state.blocked, "device": device}
+    asks = state.picker
+    picker = None if asks is None else {"text": asks.text, "most": asks.most}
+    return {
+        "started": state.started,
+        "blocked": state.blocked,
+        "device": device,
+        "picker": picker,
+    }
+
+
+def _picked(message: Message) -> str:
+    """Whom a message names that has no text."""
+    users = message.extra.get("users_shared", {}).get("users", [])
+    return "👤 " + ", ".join(user["first_name"] for user in users) if users else ""
 
 
 def _message(message: Message) -> Json:
@@ -299,7 +315,7 @@ def _message(message: Message) -> Json:
         "id": message.message_id,
         "from_bot": message.from_bot,
         "date": message.date,
-        "text": message.text,
+        "text": message.text or _picked(message),
         "entities": list(message.entities),
         "keyboard": [list(row) for row in message.keyboard],
         "edited": message.edit_date is not None,

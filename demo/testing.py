@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
+from demo.api.keyboards import Picker
 from demo.api.messages import Message
 from demo.api.world import Answer, Event, EventKind, World
 from demo.changes import Signal
@@ -111,6 +112,15 @@ class PersonChat:
     async def sends(self, name: str, content: bytes, *, photo: bool = False) -> DemoMessage:
         """A file, or the same as a picture."""
         return _shown(self._world.sends(self.person.id, name, content, photo=photo))
+
+    @property
+    def picker(self) -> Picker | None:
+        """The button by which the bot asks for people, as long as it is there."""
+        return self._world.people[self.person.id].picker
+
+    async def picks(self, *people: DemoPerson) -> DemoMessage:
+        """From the contacts, by the button that the bot has shown."""
+        return _shown(self._world.picks(self.person.id, [person.id for person in people]))
 
     async def edits(self, message_id: int, text: str) -> DemoMessage:
         return _shown(self._world.edits(self.person.id, message_id, text))

@@ -53,6 +53,7 @@ class Authority:
         not_before: datetime,
         not_after: datetime,
         algorithm: KeyAlgorithm | None = None,
+        exact: bool = False,
     ) -> IssuedCertificate:
         """A certificate, with a fresh key, that a client shows to a server.
 
@@ -61,7 +62,7 @@ class Authority:
         Args:
             common_name: 1 to 64 bytes.
             serial: recorded by the caller before this call.
-            not_before: aware; CLOCK_LAG is subtracted here.
+            not_before: aware; CLOCK_LAG is subtracted here, unless it is `exact`.
             not_after: aware.
             algorithm: of the fresh key; where none is given, the one that matches the CA.
 
@@ -69,7 +70,7 @@ class Authority:
             AuthorityEndsSooner: the CA ends before `not_after`.
             ValueError: the times are naive or in the wrong order, or the name does not fit.
         """
-        period = (not_before, not_after)
+        period = (not_before + CLOCK_LAG if exact else not_before, not_after)
         return self._issue(_named(common_name), serial, period, algorithm, is_server=False)
 
     def certify_client(
@@ -80,6 +81,7 @@ class Authority:
         serial: SerialNumber,
         not_before: datetime,
         not_after: datetime,
+        exact: bool = False,
     ) -> str:
         """A client's certificate, in PEM, for a key that its owner keeps. As `issue_client` in all
         else.
@@ -90,7 +92,7 @@ class Authority:
         key = load_pem_public_key(public_key_pem.encode())
         if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
             raise TypeError("A kind of key that `requested_key` does not let in.")
-        period = (not_before, not_after)
+        period = (not_before + CLOCK_LAG if exact else not_before, not_after)
         return self._sign(_named(common_name), key, serial, period, CLIENT)
 
     def issue_server(

@@ -20,10 +20,11 @@ Payload = dict[str, Any]
 
 
 class RequestState(StrEnum):
-    """CHOOSING waits for its owner to pick a server, PENDING for an admin."""
+    """CHOOSING waits for its owner to pick a server, PENDING for an admin, SCHEDULED to begin."""
 
     CHOOSING = "choosing"
     PENDING = "pending"
+    SCHEDULED = "scheduled"
     APPROVED = "approved"
     DENIED = "denied"
     CANCELLED = "cancelled"
@@ -41,7 +42,7 @@ class GrantState(StrEnum):
     EXPIRED = "expired"
 
 
-OPEN_STATES = (RequestState.CHOOSING, RequestState.PENDING)
+OPEN_STATES = (RequestState.CHOOSING, RequestState.PENDING, RequestState.SCHEDULED)
 LIVE_STATES = (GrantState.RESERVED, GrantState.ISSUED, GrantState.ACTIVE)
 # A grant that is being revoked may still be open on some server, so it keeps its address.
 UNPROVED_STATES = (*LIVE_STATES, GrantState.REVOKING)
@@ -178,7 +179,8 @@ class Request:
         duration: what was asked for; once it is approved, what was given.
         asked_duration: what was asked for; None in requests from before that was kept.
         decided_by_name: everybody whose yes it took.
-        undo_until: until when whoever decided may take it back; None once that is over.
+        undo_until: until when it may be taken back; None once that is over.
+        starts_at: when it is to begin; None: at once.
         extends: the request whose profile gets more time by it.
         device: what somebody who had a profile already wanted another one for.
     """
@@ -196,6 +198,7 @@ class Request:
     decided_at: datetime | None = None
     asked_duration: int | None = None
     undo_until: datetime | None = None
+    starts_at: datetime | None = None
     extends: RequestId | None = None
     device: Device | None = None
 
@@ -235,14 +238,11 @@ class Grant:
             nobody may have said yet whose it is, and it is for whatever server trusts the CA.
         server: what was asked for and approved: a server, or a set of servers.
         serial: lower-case hex.
-        places: the servers that it opens, in the order in which its profile names them; none of
-            what was imported.
+        places: the servers that it opens, as its profile names them; none of what was imported.
         imported_at: when it was taken over from another CA software; None for our own.
-        crl_reason: the reason on the CRL, in the words of `pki.crl`, where `end_reason` does
-            not say it.
+        crl_reason: that on the CRL, as `pki.crl` calls it, where `end_reason` does not say it.
         for_server: a certificate that only a server may show, so nobody gets access by it.
-        ended_by, ended_by_name: who said so, as in the trail; None while it lives, and where it
-            ended before that was kept.
+        ended_by, ended_by_name: who said so, as in the trail; None where that was not noted.
         end_known: whether the certificate itself said `not_after`. Else it may live longer, and
             every CRL lists it for good once it is revoked or over.
         authority: the number of the CA that signs it, see `storage.rotation`.

@@ -45,6 +45,7 @@ class Requests(Repository):
         reason: str,
         asked_at: datetime,
         expires_at: datetime,
+        starts_at: datetime | None = None,
         extends: RequestId | None = None,
         device: Device | None = None,
     ) -> Request:
@@ -58,6 +59,7 @@ class Requests(Repository):
             "state": RequestState.PENDING if server else RequestState.CHOOSING,
             "asked_at": asked_at,
             "expires_at": expires_at,
+            "starts_at": starts_at,
             "extends": extends,
             "device": device,
         }
@@ -176,7 +178,21 @@ class Requests(Repository):
         is_over = _requests.c.expires_at <= now
         if asked_by is not None:
             is_over = or_(is_over, _requests.c.asked_at <= asked_by)
-        return await self._where(_requests.c.state.in_(OPEN_STATES), is_over)
+        return await self._where(_requests.c.state.in_(_UNDECIDED), is_over)
+
+    async def scheduled(self, *, by: datetime | None = None) -> Sequence[Request]:
+        """The approved ones that have not begun; those only that are to begin until then."""
+        due = () if by is None else (_requests.c.starts_at <= by,)
+        return await self._where(_requests.c.state == RequestState.SCHEDULED, *due)
+
+    async def begin(self, request_id: RequestId, duration: int) -> bool:
+        """SCHEDULED to APPROVED, for so many seconds; False if it was not scheduled any more."""
+        done = await self._connection.execute(
+            update(_requests)
+            .where(_requests.c.id == request_id, _requests.c.state == RequestState.SCHEDULED)
+            .values(state=RequestState.APPROVED, duration=duration)
+        )
+        return done.rowcount == 1
 
     async def choose(
         self, request_id: RequestId, server: ServerName, duration: int | None = None
@@ -204,10 +220,15 @@ class Requests(Repository):
         at: datetime,
         duration: int | None = None,
         undo_until: datetime | None = None,
+        later: bool = False,
     ) -> bool:
-        """Compare and set: False if the request was decided already; the loser changes nothing."""
+        """Compare and set: False if the request was decided already; the loser changes nothing.
+
+        Args:
+            later: what is approved is to begin at its time, and until then it can be ended.
+        """
         values: dict[str, Any] = {
-            "state": _STATE_AFTER[verdict],
+            "state": RequestState.SCHEDULED if later else _STATE_AFTER[verdict],
             "decided_by": by,
             "decided_by_name": by_name,
             "decided_at": at,
@@ -216,7 +237,7 @@ class Requests(Repository):
         if duration is not None:
             values["duration"] = duration
         # Only a request that names its server can be approved or denied.
-        open_states = OPEN_STATES if verdict in _WITHOUT_SERVER else (RequestState.PENDING,)
+        open_states = _MAY_BECOME[verdict]
         done = await self._connection.execute(
             update(_requests)
             .where(_requests.c.id == request_id, _requests.c.state.in_(open_states))
@@ -284,7 +305,13 @@ class Requests(Repository):
         return [_request(row) for row in rows]
 
 
-_WITHOUT_SERVER = (Verdict.CANCEL, Verdict.EXPIRE)
+_UNDECIDED = (RequestState.CHOOSING, RequestState.PENDING)
+_MAY_BECOME = {
+    Verdict.APPROVE: (RequestState.PENDING,),
+    Verdict.DENY: (RequestState.PENDING, RequestState.SCHEDULED),
+    Verdict.CANCEL: OPEN_STATES,
+    Verdict.EXPIRE: OPEN_STATES,
+}
 _STATE_AFTER = {
     Verdict.APPROVE: RequestState.APPROVED,
     Verdict.DENY: RequestState.DENIED,

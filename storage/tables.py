@@ -154,6 +154,7 @@ requests = Table(
     Column("decided_at", UtcTime),
     # Until when whoever decided may take it back; None once that is over.
     Column("undo_until", UtcTime, index=True),
+    Column("starts_at", UtcTime),  # None: at once
     # Whose profile gets more time by it, see `bot.access.lineage`.
     Column("extends", RowId),
     Column("device", String(16)),
@@ -331,8 +332,7 @@ foreign_revocations = Table(
     Column("crl_reason", String(32)),
 )
 
-# Of certificates to come: each CRL lists them, so that a server that cannot be reached when one of
-# them is given out for another server has it on its list already.
+# Of certificates to come: on each CRL before they are given out, see `bot.access.takeover`.
 spare_serials = Table(
     "spare_serials",
     metadata,

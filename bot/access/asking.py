@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.access import (
     approvals,
@@ -45,12 +45,14 @@ async def ask(
     duration: int | None,
     server: ServerName | None,
     reason: str,
+    starts_at: datetime | None = None,
     extends: Grant | None = None,
     device: Device | None = None,
 ) -> Asked:
     """Asks for access.
 
     Args:
+        starts_at: when it is to begin; None: once it is approved.
         extends: the profile for which more time is asked, see `bot.access.extending`; that admins
             decide, and nobody else's word.
         device: what it is for, where that was said.
@@ -58,19 +60,20 @@ async def ask(
     Raises:
         Refused: NOT_ALLOWED, DURATION_TOO_LONG, OUTLIVES_AUTHORITY, NO_SERVER, UNKNOWN_SERVER,
             SERVER_CLOSED, SERVER_NOT_OPEN, ALREADY_OPEN, ASKED_TOO_OFTEN, NO_OWN_KEY,
-            REASON_NEEDED, TICKET_NEEDED, TOO_MANY_PROFILES.
+            REASON_NEEDED, TICKET_NEEDED, TOO_MANY_PROFILES, START_PAST.
     """
     require(case.actor, Act.ASK)
     user_id = case.actor.user_id
     if user_id is None:
         raise Refused(Refusal.NOT_ALLOWED)
+    if starts_at is not None and starts_at <= case.now:
+        raise Refused(Refusal.START_PAST, at=starts_at)
     seconds = duration or case.rules.default_duration
     is_named = duration is not None
     of = None if extends is None else extends.request_id
     # Limits for people do not bind whoever acts on the machine.
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-    if not case.actor.is_operator:
         await require_way(case, user_id)
     every = {one.name: one for one in await destinations.every(case.tx)}
     names = _pick([*every.values()], server)
@@ -86,7 +89,7 @@ async def ask(
         await demands.require_to_ask(
             case, user_id, clean(reason, REASON_LENGTH), limits, extends=of
         )
-    await grants.require_outlived(case, case.after(seconds))
+    await grants.require_outlived(case, (starts_at or case.now) + timedelta(seconds=seconds))
     await _refuse_second(case.tx, user_id, chosen)
     await pace.may_ask(case, user_id)
     if extends is None:
@@ -101,6 +104,7 @@ async def ask(
             reason=clean(reason, REASON_LENGTH),
             asked_at=case.now,
             expires_at=waits_from + timedelta(seconds=case.rules.request_ttl),
+            starts_at=starts_at,
             extends=of,
             device=device,
         )
@@ -111,7 +115,8 @@ async def ask(
 
     if chosen is None:
         return Asked(await made(seconds), names)
-    opened, at_once = every[chosen].names, limits if extends is None else Terms()
+    opened, is_for_now = every[chosen].names, extends is None and starts_at is None
+    at_once = limits if is_for_now else Terms()
     given = await _given_at_once(case, user_id, opened, at_once, seconds, made, is_named=is_named)
     if given is None:
         given = await made(seconds)
@@ -184,7 +189,11 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
         return request
 
     owner, opened = request.user_id, found.names
-    given = await _given_at_once(case, owner, opened, theirs, seconds, chosen, is_named=is_named)
+    given = (
+        None
+        if request.starts_at
+        else await _given_at_once(case, owner, opened, theirs, seconds, chosen, is_named=is_named)
+    )
     if given is None:
         given = await chosen(seconds)
         await requests.announce(case, given)

@@ -40,12 +40,14 @@ async def reserve(
     requester: Person,
     *,
     not_after: datetime,
+    not_before: datetime | None = None,
     replaces: GrantId | None = None,
     among: Collection[ServerName] | None = None,
 ) -> Grant:
     """Stores serial, common name and an address on each server, before any certificate exists.
 
     Args:
+        not_before: of what is to begin later; None: now.
         among: of a set, only these servers.
 
     Raises:
@@ -77,7 +79,7 @@ async def reserve(
         serial=await case.tx.crl.take_spare() or case.chance.serial(),
         places=tuple(places),
         state=GrantState.RESERVED,
-        not_before=case.now,
+        not_before=case.now if not_before is None else max(not_before, case.now),
         not_after=not_after,
         replaces=replaces,
         authority=authority,
@@ -349,6 +351,7 @@ async def _successor(case: Case, old: Grant) -> Grant:
         request,
         requester,
         not_after=old.not_after,
+        not_before=old.not_before,
         replaces=old.id,
         among=old.servers,
     )

@@ -40,6 +40,8 @@ class Notice(StrEnum):
     REQUEST_REOPENED = "request_reopened"  # whoever said no took that back
     REQUEST_EXPIRED = "request_expired"
     REQUEST_OUTDATED = "request_outdated"  # a restore closed it: it may have been decided since
+    NOT_BEGUN = "not_begun"  # what was approved for later may not be given any more
+    NOT_BEGUN_ADMINS = "not_begun_admins"
     REQUEST_WITHDRAWN = "request_withdrawn"  # the requester left, or the server did
     NO_ADMIN_REACHABLE = "no_admin_reachable"
     NO_CARD = "no_card"  # Telegram takes the card of a request for none of the admins

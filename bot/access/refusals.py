@@ -15,6 +15,11 @@ class Refusal(StrEnum):
     NO_SERVER = "no_server"
     UNKNOWN_SERVER = "unknown_server"
     ALREADY_OPEN = "already_open"
+    BAD_START = "bad_start"
+    START_PAST = "start_past"
+    START_FAR = "start_far"
+    REVOKED_SINCE = "revoked_since"
+    START_OVER = "start_over"  # and so is what it was for
     REASON_NEEDED = "reason_needed"
     TICKET_NEEDED = "ticket_needed"
     TOO_MANY_PROFILES = "too_many_profiles"

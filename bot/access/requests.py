@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from bot.access import (
@@ -20,6 +21,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, require, require_decision
 from bot.access.refusals import Refusal, Refused
+from bot.access.starts import LEAD
 from bot.access.terms import groups_of, open_to
 from storage.records import (
     PATIENCE,
@@ -59,6 +61,14 @@ class Approved:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """An approval of what begins later: `bot.access.beginning` gives it then."""
+
+    request: Request
+    requester: Person
+
+
+@dataclass(frozen=True, slots=True)
 class Agreed:
     """An approval that does not decide alone: so many more are needed."""
 
@@ -78,8 +88,10 @@ async def cancel(case: Case, request_id: RequestId) -> Request:
 
 async def approve(
     case: Case, request_id: RequestId, duration: int | None, *, seen: str | None = None
-) -> Approved | Agreed:
+) -> Approved | Scheduled | Agreed:
     """Gives what was asked for, or less; the profile goes out by the outbox.
+
+    What is to begin later is given then, by what binds then.
 
     Whatever the request was made with, and whenever its card was sent, the settings in force now
     bind, and what the requester's groups say now: which servers, the longest duration, how long a
@@ -141,6 +153,14 @@ async def approve(
             return Agreed(request, missing)
         seconds = min([seconds, *others])
         names = [approval.name for approval in given if approval.person != person]
+    if request.starts_at is not None and case.now < request.starts_at - LEAD:
+        grants.require_giving(case)
+        ends_at = request.starts_at + timedelta(seconds=seconds)
+        await grants.require_outlived(case, ends_at)
+        decided = await decide(
+            case, request.id, Verdict.APPROVE, duration=seconds, agreed=names, later=True
+        )
+        return Scheduled(decided, requester)
     grant = await give(case, request, requester, seconds, agreed=names)
     note = DeliverNote.FIRST if request.extends is None else DeliverNote.MORE_TIME
     await messages.deliver(case, requester.id, grant.id, note)
@@ -162,7 +182,7 @@ async def deny(
     words: str = "",
     seen: int | None = None,
 ) -> Request:
-    """Says no, with a reason or without; the requester is told.
+    """Says no, with a reason or without, also to what has not begun; the requester is told.
 
     Args:
         words: the reason in words of one's own, instead of a ready-made one.
@@ -171,7 +191,7 @@ async def deny(
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, CARD_CHANGED, NO_WORDS.
     """
-    request = await decidable(case, request_id)
+    request = await decidable(case, request_id, also=RequestState.SCHEDULED)
     notes = await case.tx.request_notes.of(request_id)
     if seen is not None and seen != notes.revision:
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
@@ -290,8 +310,23 @@ async def give(
     """Decides and reserves; with the names of those whose yes it took beside the actor's."""
     grants.require_giving(case)
     decided = await decide(case, request.id, Verdict.APPROVE, duration=seconds, agreed=agreed)
-    # The time runs from the approval, not from the request.
-    return await grants.reserve(case, decided, requester, not_after=case.after(seconds))
+    return await reserve(case, decided, requester)
+
+
+async def reserve(case: Case, request: Request, requester: Person) -> Grant:
+    """What an approved request gives now.
+
+    The time runs from the approval, not from the request; where a beginning was asked for, from
+    then, however late it was decided.
+
+    Raises:
+        Refused: START_OVER, and what `grants.reserve` says.
+    """
+    starts_at = request.starts_at
+    not_after = (starts_at or case.now) + timedelta(seconds=request.duration)
+    if not_after - case.now < grants.SHORTEST_RENEWAL:
+        raise Refused(Refusal.START_OVER)
+    return await grants.reserve(case, request, requester, not_after=not_after, not_before=starts_at)
 
 
 async def announce(case: Case, request: Request) -> None:
@@ -321,14 +356,16 @@ async def own(case: Case, request_id: RequestId) -> Request:
     return request
 
 
-async def decidable(case: Case, request_id: RequestId) -> Request:
+async def decidable(
+    case: Case, request_id: RequestId, *, also: RequestState | None = None
+) -> Request:
     """A request that waits for a decision, on which whoever acts has a say.
 
     Raises:
         Refused: ALREADY_DECIDED, and what `may_be_decided_by` says.
     """
     request = await may_be_decided_by(case, request_id)
-    if request.state is not RequestState.PENDING:
+    if request.state not in {RequestState.PENDING, also}:
         raise await already_decided(case.tx, request_id)
     return request
 
@@ -364,9 +401,11 @@ async def decide(
     *,
     duration: int | None = None,
     agreed: Sequence[str] = (),
+    later: bool = False,
     **said: str,
 ) -> Request:
-    may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None
+    # What has not begun can be denied until it does.
+    may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None and not later
     won = await case.tx.requests.decide(
         request_id,
         verdict,
@@ -375,6 +414,7 @@ async def decide(
         at=case.now,
         duration=duration,
         undo_until=case.after(_UNDO_S) if may_undo else None,
+        later=later,
     )
     if not won:
         raise await already_decided(case.tx, request_id)

@@ -21,6 +21,7 @@ from storage.records import (
     OutboxKind,
     Person,
     Proof,
+    RequestState,
     Server,
     ServerName,
     UserId,
@@ -282,7 +283,9 @@ async def require_holding(case: Case, user_id: UserId) -> Sequence[Holding]:
     if not has:
         maybe = await holdings.maybe_theirs(case.tx, accounts)
         names = sorted({grant.common_name for grant in maybe})
-        raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=names)
+        open_ones = [one for id_ in accounts for one in await case.tx.requests.open_of(id_)]
+        later = [one.id for one in open_ones if one.state is RequestState.SCHEDULED]
+        raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=names, later=later)
     return has
 
 

@@ -95,7 +95,7 @@ async def _reopen(case: Case, request: Request) -> Undone:
         # Those that were open were withdrawn when their server was taken out.
         raise Refused(Refusal.UNKNOWN_SERVER, server=request.server)
     for other in await case.tx.requests.open_of(request.user_id):
-        if other.server == request.server:
+        if other.server == request.server and other.state is RequestState.PENDING:
             raise Refused(Refusal.UNDO_ASKED_AGAIN, request=other.id)
     if not await case.tx.requests.reopen(request.id):
         raise Refused(Refusal.NOTHING_TO_UNDO)

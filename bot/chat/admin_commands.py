@@ -13,6 +13,7 @@ from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
 from bot.receipts import maybe_text
 from bot.texts import chat as words
+from bot.texts import joining as joining_words
 from bot.texts import notices
 from bot.texts.fill import blocks, escaped, fill
 from storage.records import OutboxKind, Person, UserId
@@ -39,7 +40,8 @@ async def allow(scene: Scene, rest: str) -> Reply:
     """/allow ID NAME."""
     require(scene.actor, Act.MANAGE_PEOPLE)
     if not rest:
-        return say(words.USAGE_ALLOW)
+        text = blocks(words.USAGE_ALLOW, joining_words.PICK_HINT)
+        return Reply(View(text), picks=True)
     wanted = await people.to_be_allowed(scene.case, rest)
     if isinstance(wanted, people.Candidates):
         rows = await views.person_buttons(

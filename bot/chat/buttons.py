@@ -89,6 +89,7 @@ class Tap(StrEnum):
     RESUME = "rs"
     ALLOW = "al"
     ALLOW_YES = "aly"
+    PICKED_YES = "pk"
     ASK = "as"
     WITHDRAW = "wd"
     JOIN = "jn"
@@ -271,6 +272,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.RESUME: ("person", "digest?"),
     Tap.ALLOW: ("person",),
     Tap.ALLOW_YES: ("person", "digest?"),
+    Tap.PICKED_YES: ("update", "digest"),
     Tap.ASK: (),
     Tap.WITHDRAW: ("invitation",),
     Tap.JOIN: (),

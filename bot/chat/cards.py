@@ -5,7 +5,7 @@ Rendered from what is true when it is sent; what is posted is brought up to date
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePath
 
 from bot.access import approvals, demands, destinations, holdings, roles, undoing
@@ -14,11 +14,11 @@ from bot.access.case import Case
 from bot.access.demands import is_standing
 from bot.access.lineage import extended_by
 from bot.access.messages import DeliverNote
-from bot.access.permission import Act, may, telegram_key
+from bot.access.permission import THE_BOT, Act, may, telegram_key
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Style, Tap
 from bot.chat.own_request import waiting
-from bot.chat.views import View, below_profile, some
+from bot.chat.views import View, below_profile, cancel_button, some
 from bot.chat.votes import votes
 from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
@@ -77,7 +77,7 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
     asked_for = lines(
         _more_time(extended) if extended else "",
         await _wanted(case, request),
-        fill(words.CARD_DURATION, duration=given_text(request)),
+        _how_long(request),
         fill(offer_words.CARD_DEVICE, device=offer_words.DEVICE_NAMES[request.device])
         if request.device and not extended
         else "",
@@ -88,6 +88,8 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
     )
     if request.state is RequestState.PENDING:
         return await _undecided(case, request, viewer, title, asked_for)
+    if request.state is RequestState.SCHEDULED:
+        return await _scheduled(case, request, viewer, blocks(title, asked_for))
     grant = await given_by(case, request)
     opens = await _opens(case, request) if grant and grant.state in LIVE_STATES else ""
     reason = request_words.reason_of(notes.denied_why, notes.denied_words)
@@ -238,6 +240,32 @@ async def _who_else(case: Case, request: Request, me: UserId) -> Html:
     return fill(words.CARD_OWN, names=some(others))
 
 
+async def _scheduled(case: Case, request: Request, viewer: UserId, asked_for: Html) -> View:
+    """Whoever has a say may still say no."""
+    decided = fill(
+        policy_words.CARD_SCHEDULED,
+        admin=life.who(request.decided_by, request.decided_by_name) or life.BOT,
+        at=moment(request.decided_at or request.asked_at),
+    )
+    own = await case.tx.people.person_of(request.user_id)
+    is_own = own == await case.tx.people.person_of(viewer)
+    deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
+    may_deny = not is_own and viewer in await approvals.deciders(case, request)
+    return View(blocks(asked_for, decided), ((deny,),) if may_deny else ())
+
+
+def _how_long(request: Request) -> Html:
+    if request.starts_at is None:
+        return fill(words.CARD_DURATION, duration=given_text(request))
+    end = request.starts_at + timedelta(seconds=request.duration)
+    return fill(
+        policy_words.CARD_FROM,
+        start=moment(request.starts_at),
+        end=moment(end),
+        duration=given_text(request),
+    )
+
+
 def _past(one: Past) -> Html:
     template = life.PAST_DENIED if one.verdict is Verdict.DENY else life.PAST_ENDED
     who = life.who(one.by, one.by_name, first=True) or life.SOMEBODY_FIRST
@@ -313,6 +341,9 @@ async def asked(case: Case, request: Request, *, admin_reachable: bool = True) -
     """A request as its requester sees it, with what became of it."""
     if request.state is RequestState.PENDING:
         return await waiting(case, request, admin_reachable=admin_reachable)
+    if request.state is RequestState.SCHEDULED:
+        text = fill(policy_words.ASKED_SCHEDULED, **_about(request))
+        return View(text, ((cancel_button(request),),))
     grant = await given_by(case, request)
     is_over = grant is not None and grant.state not in LIVE_STATES
     again = request.state in life.MAY_ASK_AGAIN and not _is_closed_by_another(request)
@@ -325,7 +356,8 @@ async def asked(case: Case, request: Request, *, admin_reachable: bool = True) -
     elif request.state is RequestState.CANCELLED and request.server is None:
         template = words.CANCELLED_WITHOUT_SERVER
     elif _is_closed_by_another(request):
-        template = life.ASKED_CLOSED
+        is_not_begun = request.starts_at is not None and request.decided_by == THE_BOT.key
+        template = policy_words.ASKED_NOT_BEGUN if is_not_begun else life.ASKED_CLOSED
     else:
         template = words.ASKED_STATES[request.state]
     about = _about(request)
@@ -346,6 +378,7 @@ def _about(request: Request) -> dict[str, object]:
         "server": request.server,
         "duration": given_text(request),
         "Admin": admin or life.SOMEBODY_FIRST,
+        "start": moment(request.starts_at) if request.starts_at else "",
     }
 
 

@@ -4,11 +4,12 @@ The command waits in the inbox as it came, and the tap only adds the duration.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from telegram import Update
 
-from bot.access import asking, destinations, messages, spoken
+from bot.access import asking, destinations, messages, spoken, starts
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import buttons, choosing
@@ -38,15 +39,25 @@ class Wanted:
     server: ServerName | None
     reason: str
     unclear: tuple[int, ...] | None = None
+    starts_at: datetime | None = None
 
 
 async def read(scene: Scene, rest: str) -> Wanted:
-    """Duration and server in either order at the beginning; all that follows is the reason."""
+    """Duration, server and beginning in any order; all that follows is the reason.
+
+    Raises:
+        Refused: BAD_START, START_PAST, START_FAR.
+    """
     names = {known.name for known in await destinations.every(scene.tx)}
     duration: int | None = None
     server: ServerName | None = None
+    starts_at: datetime | None = None
     left = rest.split()
     while left:
+        start = starts.leading(left, scene.case.now, scene.case.rules.zone)
+        if start is not None and starts_at is None:
+            starts_at, left = start.at, left[start.length :]
+            continue
         if duration is None and (found := spoken.leading(left)):
             duration, length = found
             left = left[length:]
@@ -62,7 +73,7 @@ async def read(scene: Scene, rest: str) -> Wanted:
         fitting = [one for one in unclear if one <= most]
         offered = fitting or [one for one in (*_USUAL, most) if unclear == () or one == most]
         unclear = tuple(dict.fromkeys(one for one in offered if one <= most and one != usual))
-    return Wanted(duration, server, " ".join(left), unclear)
+    return Wanted(duration, server, " ".join(left), unclear, starts_at)
 
 
 async def ask(scene: Scene, wanted: Wanted, *, device: Device | None = None) -> Reply:
@@ -72,6 +83,7 @@ async def ask(scene: Scene, wanted: Wanted, *, device: Device | None = None) -> 
         duration=wanted.duration,
         server=wanted.server,
         reason=wanted.reason,
+        starts_at=wanted.starts_at,
         device=device,
     )
     is_tap = scene.message_id is not None
@@ -121,5 +133,5 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
     if wanted.unclear is None or (meant.duration and meant.duration not in wanted.unclear):
         raise Refused(Refusal.NOT_OFFERED)
     await scene.tx.inbox.release(meant.update)
-    chosen = Wanted(meant.duration, wanted.server, wanted.reason)
+    chosen = replace(wanted, duration=meant.duration, unclear=None)
     return await ask(scene, chosen)

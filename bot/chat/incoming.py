@@ -1,12 +1,13 @@
 """Reads an update: who says what, and whether it may count at all."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from telegram import Chat, Message, Update, User
+from telegram import Chat, Message, SharedUser, Update, User
 
+from bot import limits
 from bot.access import invitations
 from bot.access.matching import LARGEST_ID
 from bot.access.names import NAME_LENGTH, clean
@@ -58,6 +59,23 @@ class SentFile:
 
     file_id: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PickedPerson:
+    """Somebody from the sender's contacts, as those call them."""
+
+    user_id: UserId
+    name: str
+    username: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """People whom the sender has picked, by the button for it."""
+
+    sender: Sender
+    people: tuple[PickedPerson, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +137,13 @@ _SERVICE = """
     pinned_message poll_option_added poll_option_deleted proximity_alert_triggered refunded_payment
     successful_payment suggested_post_approval_failed suggested_post_approved
     suggested_post_declined suggested_post_paid suggested_post_refunded supergroup_chat_created
-    unique_gift users_shared video_chat_ended video_chat_participants_invited video_chat_scheduled
+    unique_gift video_chat_ended video_chat_participants_invited video_chat_scheduled
     video_chat_started web_app_data write_access_allowed"""
 SERVICE = frozenset(_SERVICE.split())
 
-Incoming = Typed | Forwarded | Tapped | InGroup | Blocked | Nothing
+# What a person does in their private chat.
+Acted = Typed | Forwarded | Tapped | Picked
+Incoming = Acted | InGroup | Blocked | Nothing
 
 
 def read_update(update: Update) -> Incoming:
@@ -213,6 +233,8 @@ def _message(message: Message) -> Incoming:
     if message.chat.type != Chat.PRIVATE:
         topic = message.message_thread_id if message.is_topic_message else None
         return InGroup(message.chat.id, command, named, topic) if command else Nothing()
+    if message.users_shared is not None:
+        return Picked(_sender(user), _picked(message.users_shared.users))
     if not text and any(getattr(message, kind, None) for kind in SERVICE):
         return Nothing()
     # A Bot API before 7.0 says of a forwarded message when it was first written, and no origin.
@@ -227,6 +249,18 @@ def _replies_to(message: Message) -> int | None:
     """The number of the message that this one answers, as far as it can be one."""
     number = message.reply_to_message and message.reply_to_message.message_id
     return number if type(number) is int and 0 < number < LARGEST_ID else None
+
+
+def _picked(users: Sequence[SharedUser]) -> tuple[PickedPerson, ...]:
+    """Each once, and no more than the button asks for."""
+    found: dict[UserId, PickedPerson] = {}
+    for user in users[: limits.PICKED]:
+        user_id = _user_id(user.user_id)
+        full = " ".join(part for part in (user.first_name, user.last_name) if part)
+        username = clean(user.username or "", _USERNAME_LENGTH) or None
+        name = clean(full, NAME_LENGTH) or username or str(user_id)
+        found[user_id] = PickedPerson(user_id, name, username)
+    return tuple(found.values())
 
 
 def _file(message: Message) -> SentFile | None:

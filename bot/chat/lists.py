@@ -18,6 +18,7 @@ from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene, post
 from bot.chat.views import View
 from bot.texts import chat as words
+from bot.texts import policy
 from bot.texts.fill import Html, blocks, fill, fitting, lines
 from storage.name_keys import words_of
 from storage.records import LIVE_STATES, Grant, Person
@@ -309,6 +310,8 @@ async def _cards(scene: Scene, offset: int) -> Reply:
             if scene.user_id in await deciders(scene.case, request)
         ]
         count, waiting = len(theirs), theirs[offset : offset + CARDS_SHOWN]
+    if not offset and await _begin_later(scene) and not waiting:
+        return SILENT
     if not waiting:
         return Reply(View(Html(words.PENDING_NONE)))
     head = View(blocks(fill(words.PENDING_COUNT, count=count), _part(offset, len(waiting), count)))
@@ -320,6 +323,20 @@ async def _cards(scene: Scene, offset: int) -> Reply:
         return SILENT
     more = Button(words.BUTTON_NEXT, buttons.data(Tap.PENDING, offset + len(waiting)), Style.MAIN)
     return Reply(View(fill(words.PENDING_MORE, count=left), ((more,),)))
+
+
+async def _begin_later(scene: Scene) -> bool:
+    """What was approved and has not begun, the earliest first, also as cards."""
+    every = await scene.tx.requests.scheduled()
+    found = sorted(every, key=lambda one: one.starts_at or one.asked_at)
+    if not may(scene.actor, Act.LOOK):
+        found = [one for one in found if scene.user_id in await deciders(scene.case, one)]
+    if found:
+        head = View(fill(policy.SCHEDULED_COUNT, count=len(found)))
+        await post(scene.tx, scene.chat, head, scene.case.now)
+    for request in found[:CARDS_SHOWN]:
+        await messages.card(scene.case, scene.user_id, request.id)
+    return bool(found)
 
 
 def _part(offset: int, shown: int, count: int) -> Html:

@@ -6,11 +6,12 @@ from datetime import datetime
 from bot.access import holdings
 from bot.access.case import Case
 from bot.access.messages import Notice
+from bot.access.refusals import Refusal
 from bot.chat import buttons, soon_over, strangers, trouble, views
 from bot.chat.buttons import Button, Style, Tap
 from bot.chat.views import View
 from bot.texts import joining as joining_words
-from bot.texts import life, notices, refusals, requests
+from bot.texts import life, notices, policy, refusals, requests
 from bot.texts.fill import Html, blocks, fill, moment
 from storage.records import EndReason, Grant, OutboxItem, Payload, UserId
 
@@ -51,6 +52,9 @@ def text_of(payload: Payload, still: Sequence[Grant] = ()) -> Html:
         values[name] = moment(datetime.fromisoformat(values[name]))
     if "seconds" in values:
         values["span"] = refusals.span_text(values.pop("seconds"))
+    if "refusal" in values:
+        why = Refusal(values.pop("refusal"))
+        values["because"] = policy.BECAUSE.get(why, policy.BECAUSE_ELSE)
     if code is Notice.REQUEST_DENIED_BECAUSE:
         values["reason"] = requests.reason_of(values.get("why"), values.get("words"))
     admin = life.who(values.pop("by", None), values.get("admin"), first=True)

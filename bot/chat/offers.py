@@ -6,6 +6,7 @@ to wait, and the buttons carry 0 in its place.
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from telegram import Update
 
@@ -33,6 +34,8 @@ _NOTHING_TYPED = 0
 
 async def offer(scene: Scene, wanted: Wanted, rest: str) -> Reply | None:
     """What may be meant by asking; None where they have nothing of the kind, or wait for more."""
+    if wanted.starts_at is not None:
+        return None  # for a time to come nothing that lives now is meant
     live = [one for one in await _live(scene) if wanted.server in {None, one.server}]
     waiting = await scene.tx.requests.open_of(scene.user_id)
     servers = {one.server for one in live}
@@ -82,7 +85,7 @@ async def another(scene: Scene, meant: Meant) -> Reply:
     if server is None and len(servers) == 1:
         (server,) = servers
     await scene.tx.inbox.release(meant.update)
-    wanted = Wanted(wanted.duration, server, wanted.reason)
+    wanted = replace(wanted, server=server)
     return await how_long.ask(scene, wanted, device=Device(meant.device))
 
 

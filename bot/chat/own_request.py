@@ -55,6 +55,7 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         ),
         fill(request_words.ASKED_WHOM, names=views.by_name(whom)) if whom else "",
         fill(request_words.ASKED_WHY, reason=request.reason) if request.reason else "",
+        fill(policy.ASKED_FROM, start=moment(request.starts_at)) if request.starts_at else "",
         fill(time_words.ASKED, until=moment(extended.not_after))
         if extended is not None and extended.state in LIVE_STATES
         else "",

@@ -25,7 +25,7 @@ async def pause(scene: Scene, rest: str) -> Reply:
     if not rest:
         return await _to_pause(scene)
     name, _, day = rest.partition(_UNTIL)
-    until = days.parse_day(day, scene.case.now) if day.strip() else None
+    until = days.parse_day(day, scene.case.now, scene.case.rules.zone) if day.strip() else None
     fits = await who.people_meant(scene.case, name.strip())
     if not fits.exactly_one:
         return await _choice(scene, name.strip(), fits)

@@ -116,7 +116,9 @@ class Posts:
         view = View(Html(item.payload["text"]), buttons.from_payload(item.payload["keyboard"]))
         message_id = item.payload.get("edit")
         if message_id is None or not await self._edit(item.chat_id, message_id, view):
-            message_id = await self._send(item.chat_id, view, item.payload.get("topic"))
+            message_id = await self._send(
+                item.chat_id, view, item.payload.get("topic"), picks="picks" in item.payload
+            )
         about = item.payload.get("about")
         if about is None:
             return Done()

@@ -107,6 +107,15 @@ async def allow(scene: Scene, person: Person) -> Question:
     return Question(views.confirm(text, yes, words.BUTTON_NOT_NOW), Tap.ALLOW_YES, digest)
 
 
+async def allow_picked(
+    scene: Scene, text: Html, user_ids: Sequence[UserId], update_id: int
+) -> Question:
+    """Of several who were picked from an admin's contacts."""
+    decided = [await _decided(scene, user_id) for user_id in user_ids]
+    yes = Tap.PICKED_YES
+    return _question(text, words.BUTTON_ALLOW_YES, yes, update_id, [*user_ids, *decided])
+
+
 async def revoke_grant(scene: Scene, grant: Grant) -> Question:
     """Raises Refused: GRANT_OVER."""
     await revocation.require_live(scene.case, grant)
@@ -137,7 +146,7 @@ def pause_digest(pause: PersonPause) -> str:
 
 
 def _question(
-    text: Html, label: str, yes: Tap, subject: GrantId | UserId, basis: list[object]
+    text: Html, label: str, yes: Tap, subject: GrantId | UserId | int, basis: list[object]
 ) -> Question:
     digest = _digest([text, *basis])
     button = Button(label, buttons.data(yes, subject, digest), Style.BAD)

@@ -57,6 +57,8 @@ class Reply:
     about: UserId | None = None
     # Whether a stranger gets it however often they were answered: it comes once.
     owed: bool = False
+    # Whether a button to pick people from the contacts goes along, in the place of the keyboard.
+    picks: bool = False
 
 
 SILENT = Reply()
@@ -71,18 +73,22 @@ async def post(
     instead_of: int | None = None,
     about: UserId | None = None,
     topic: int | None = None,
+    picks: bool = False,
 ) -> None:
     """Has something said, in the place of a message of ours where one is named.
 
     Args:
         about: whose access it shows, by which it is found again.
         topic: of a forum, in which it is said.
+        picks: see `Reply`.
     """
     payload: Payload = {"text": view.text, "keyboard": to_payload(view.keyboard)}
     if about is not None:
         payload["about"] = str(about)
     if topic is not None:
         payload["topic"] = topic
+    if picks:
+        payload["picks"] = True
     if instead_of is not None:
         payload["edit"] = instead_of
     await tx.outbox.add(chat, OutboxKind.REPLY, payload, now=now)

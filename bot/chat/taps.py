@@ -29,6 +29,7 @@ from bot.chat import (
     online,
     own_request,
     pausing,
+    picking,
     questions,
     strangers,
     trouble,
@@ -38,9 +39,9 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
-from bot.texts import life
+from bot.texts import life, policy
 from bot.texts.fill import Html, fill, moment, plain
-from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage
+from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage, Request
 
 # Buttons on messages that are kept up to date until their request is decided.
 _REMEMBERED = {
@@ -124,6 +125,8 @@ async def _approve(scene: Scene, meant: Meant) -> Reply:
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
     if isinstance(done, requests.Agreed):
         return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
+    if isinstance(done, requests.Scheduled):
+        return Reply(toast=Html(plain(policy.SCHEDULED_TOAST, name=done.requester.name)))
     is_closed = done.requester.reachable is False
     toast = words.APPROVED_BLOCKED_TOAST if is_closed else words.APPROVED_TOAST
     return Reply(toast=Html(plain(toast, name=done.requester.name)))
@@ -160,12 +163,17 @@ async def _ask_again(scene: Scene, meant: Meant) -> Reply:
         duration=min(earlier.asked_duration or earlier.duration, scene.case.rules.max_duration),
         server=earlier.server,
         reason=earlier.reason,
+        starts_at=earlier.starts_at if _is_ahead(scene, earlier) else None,
     )
     await mend_stale(scene, meant)
     if asked.servers:
         return Reply(await choosing.question(scene, asked.request))
     await messages.asked(scene.case, asked.request)
     return Reply()
+
+
+def _is_ahead(scene: Scene, request: Request) -> bool:
+    return request.starts_at is not None and request.starts_at > scene.case.now
 
 
 async def _renew(scene: Scene, meant: Meant) -> Reply:
@@ -335,6 +343,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.RESUME: pausing.tap_resume,
     Tap.ALLOW: _allow,
     Tap.ALLOW_YES: _allow,
+    Tap.PICKED_YES: picking.answered,
     Tap.ASK: _ask,
     Tap.WITHDRAW: invitations.withdraw,
     Tap.JOIN: joining.ask,

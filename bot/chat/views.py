@@ -17,6 +17,7 @@ from bot.texts import more_time as time_words
 from bot.texts import notices
 from bot.texts import offers as offer_words
 from bot.texts import pausing as pause_words
+from bot.texts import policy as policy_words
 from bot.texts import requests as request_words
 from bot.texts import trouble as trouble_words
 from bot.texts.fill import Html, blocks, fill, lines, moment, plain, utc
@@ -32,6 +33,7 @@ from storage.records import (
     Pause,
     Person,
     Request,
+    RequestState,
     UserId,
 )
 from storage.transaction import Transaction
@@ -83,11 +85,12 @@ def my_access(
         paused = fill(pause_words.MINE_UNTIL, until=moment(pause.until))
     waiting = [
         fill(
-            words.MY_REQUEST_CHOOSING if request.server is None else words.MY_REQUEST,
+            _waiting_template(request),
             id=request.id,
             server=request.server,
             duration=duration_text(request.duration),
             until=moment(request.expires_at),
+            start=moment(request.starts_at) if request.starts_at else "",
         )
         for request in requests
     ]
@@ -115,6 +118,13 @@ def my_access(
         own = grant.user_id == viewer
         rows += _my_buttons(grant, names_of[grant.id], own=own, lasts=grant.id in lasting)
     return View(blocks(paused, *waiting, *said), (*cancels, *rows))
+
+
+def _waiting_template(request: Request) -> str:
+    if request.state is RequestState.SCHEDULED:
+        return policy_words.MY_SCHEDULED
+    template = words.MY_REQUEST_CHOOSING if request.server is None else words.MY_REQUEST
+    return f"{template}\n{policy_words.MY_FROM}" if request.starts_at else template
 
 
 def state_text(grant: Grant) -> str:

@@ -23,16 +23,18 @@ from bot.access import audit, messages, roles
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
-from bot.chat import buttons, choosing, guesses, keys, late, replies, taps, views
+from bot.chat import buttons, choosing, guesses, keys, late, picking, replies, taps, views
 from bot.chat.back import reached
 from bot.chat.buttons import Tap
 from bot.chat.commands import COMMANDS, help_, is_for_us
 from bot.chat.incoming import (
+    Acted,
     Blocked,
     Forwarded,
     Incoming,
     InGroup,
     Nothing,
+    Picked,
     Sender,
     Tapped,
     Typed,
@@ -208,7 +210,7 @@ class Worker:
         too_much = []
         for item in turns.first_of(chat, _PASSED_OVER):
             incoming, _ = _read(item)
-            is_act = isinstance(incoming, Typed | Forwarded | Tapped)
+            is_act = isinstance(incoming, Acted)
             if is_act and not self._revokes(incoming):
                 too_much.append(item.update_id)
         if too_much:
@@ -259,7 +261,7 @@ class Worker:
         if not await tx.inbox.finish(item.update_id):
             return SILENT
         match incoming:
-            case Typed() | Forwarded() | Tapped():
+            case Typed() | Forwarded() | Picked() | Tapped():
                 return await self._person(tx, item, incoming)
             case InGroup(chat_id, command, bot, topic):
                 is_ours = is_for_us(command, bot, self._username)
@@ -277,9 +279,7 @@ class Worker:
         await tx.inbox.forget(item.update_id)
         return SILENT
 
-    async def _person(
-        self, tx: Transaction, item: InboxItem, incoming: Typed | Forwarded | Tapped
-    ) -> Reply:
+    async def _person(self, tx: Transaction, item: InboxItem, incoming: Acted) -> Reply:
         sender, now = incoming.sender, self._since_boot()
         await self._note_sender(tx, sender)
         actor = await roles.identify(tx, self._core.rules, sender.user_id, sender.name)
@@ -315,7 +315,13 @@ class Worker:
         if reply.view is not None:
             instead_of = message_id if reply.edit else None
             await post(
-                tx, scene.chat, reply.view, case.now, instead_of=instead_of, about=reply.about
+                tx,
+                scene.chat,
+                reply.view,
+                case.now,
+                instead_of=instead_of,
+                about=reply.about,
+                picks=reply.picks,
             )
         return reply
 
@@ -375,12 +381,14 @@ def _read(item: InboxItem) -> tuple[Incoming | None, str]:
         return None, f"unreadable: {type(error).__name__}"
 
 
-async def _reply(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Tapped) -> Reply:
+async def _reply(scene: Scene, item: InboxItem, incoming: Acted) -> Reply:
     if isinstance(incoming, Tapped):
         meant = buttons.parse(incoming.data)
         if meant is None:
             raise Refused(Refusal.NO_BUTTON)
         return await taps.ACTIONS[meant.tap](scene, meant)
+    if isinstance(incoming, Picked):
+        return await picking.picked(scene, incoming)
     command = COMMANDS.get(incoming.command)
     if isinstance(incoming, Forwarded):
         if command is not None and command.is_for_admins:
@@ -388,12 +396,11 @@ async def _reply(scene: Scene, item: InboxItem, incoming: Typed | Forwarded | Ta
         return await _said(scene, words.ONLY_NEW_MESSAGES)
     if incoming.file is not None and not incoming.command and scene.actor.is_known:
         return await keys.take_file(scene, incoming.file)
-    if (answer := await replies.answer(scene, incoming)) is not None:
-        return answer
+    answer = await replies.answer(scene, incoming)
     if command is None:
-        return await guesses.answer(scene, incoming)
-    question = await late.asked_back(scene, incoming, item)
-    return question or await command.handle(scene, incoming.rest)
+        return answer or await guesses.answer(scene, incoming)
+    answer = answer or await late.asked_back(scene, incoming, item)
+    return answer or await command.handle(scene, incoming.rest)
 
 
 async def _said(scene: Scene, text: str, *, has_buttons: bool = True) -> Reply:
@@ -403,7 +410,7 @@ async def _said(scene: Scene, text: str, *, has_buttons: bool = True) -> Reply:
     return await help_(scene, "")
 
 
-async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: Refused) -> Reply:
+async def _refusal(scene: Scene, incoming: Acted, refused: Refused) -> Reply:
     if isinstance(incoming, Tapped):
         meant = buttons.parse(incoming.data)
         # A toast is plain text: what was escaped for a message is not shown as entities.
@@ -426,8 +433,10 @@ async def _refusal(scene: Scene, incoming: Typed | Forwarded | Tapped, refused: 
     return await _said(scene, refusals.in_chat(refused), has_buttons=is_lost)
 
 
-def _as_sent(incoming: Typed | Forwarded | Tapped) -> str:
+def _as_sent(incoming: Acted) -> str:
     if isinstance(incoming, Tapped):
         return incoming.data
+    if isinstance(incoming, Picked):
+        return "picked"
     typed = f"/{incoming.command}"
     return typed if isinstance(incoming, Typed) else f"forwarded {typed}"

@@ -244,6 +244,7 @@ def _waiting(found: Sequence[Request], server: str | None, seconds: int | None) 
         request.server: request.id
         for request in found
         if request.state is RequestState.PENDING
+        and request.starts_at is None
         and server in (None, request.server)
         and seconds in (None, request.duration)
     }

@@ -32,7 +32,7 @@ def pause(
     """
 
     async def work(office: Office) -> bool:
-        end = None if until is None else days.parse_day(until, office.clock())
+        end = None if until is None else days.parse_day(until, office.clock(), office.rules.zone)
         async with office.database.reading() as tx:
             wanted = (await who.one_person(office.case(tx, operator()), meant)).id
             has_access = await holdings.of_person(tx, office.clock(), wanted)

@@ -47,8 +47,15 @@ def approve(number: Number) -> None:
     async def work(office: Office) -> None:
         async with office.acting(operator()) as case:
             done = await requests.approve(case, RequestId(number), None)
-            # An operator's word is enough.
-            assert isinstance(done, requests.Approved)
+        # An operator's word is enough.
+        assert not isinstance(done, requests.Agreed)
+        if isinstance(done, requests.Scheduled):
+            assert done.request.starts_at is not None
+            say(
+                f"Approved: {done.requester.name} gets a profile for {done.request.server} minutes "
+                f"before {utc(done.request.starts_at)}, from a bot that runs then."
+            )
+            return
         say(
             f"Approved: {done.requester.name} gets {done.grant.common_name} on {done.grant.server} "
             f"until {utc(done.grant.not_after)}. The bot sends the profile when it runs."
@@ -81,6 +88,7 @@ def _object(request: Request) -> dict[str, Any]:
         "reason": request.reason,
         "state": request.state,
         "asked_at": stamp(request.asked_at),
+        "starts_at": stamp(request.starts_at),
         "decided_by": request.decided_by,
         "decided_at": stamp(request.decided_at),
     }

@@ -288,6 +288,8 @@ class ProfileMaker:
             "serial": parse_serial(of.serial),
             "not_before": of.not_before,
             "not_after": of.not_after,
+            # What begins later begins then, and not a day earlier for whose clock lags.
+            "exact": of.not_before > self._clock(),
         }
         key_pem: str | None = None
         if public_key is not None:

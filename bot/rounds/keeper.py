@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bot.access import (
     absences,
     audit,
+    beginning,
     clock,
     endings,
     farewells,
@@ -102,6 +103,7 @@ class Keeper:
         if await self._end_what_is_over():
             self._on_written()
         await self._resume_who_is_back()
+        await self._begin_what_is_due()
         await end_orphans(self._office, self._office.folder.pending_issues)
         if self._head_look.is_due():
             async with self._office.acting(THE_BOT) as case:
@@ -227,6 +229,14 @@ class Keeper:
                 return
         async with self._office.acting(THE_BOT) as case:
             await pausing.resume_due(case)
+        self._on_written()
+
+    async def _begin_what_is_due(self) -> None:
+        async with self._database.reading() as tx:
+            if not await beginning.due(self._office.case(tx, THE_BOT)):
+                return
+        async with self._office.acting(THE_BOT) as case:
+            await beginning.begin_due(case)
         self._on_written()
 
     async def _end_what_is_over(self) -> bool:

@@ -21,7 +21,8 @@ HELP_ADMIN = "You’re an admin: requests come to you as cards with Approve and 
 HELP = {
     "requestvpn": (
         "/requestvpn asks for it. You may add for how long, which server, and why: "
-        "<code>/requestvpn 2d visiting a customer</code>"
+        "<code>/requestvpn 2d visiting a customer</code>. To begin later: "
+        "<code>/requestvpn from mon 9:00 for 2d</code>"
     ),
     "myvpn": "/myvpn shows what you have, sends a new profile, or gives it up.",
     "pending": "/pending – requests that wait for a decision",

@@ -64,6 +64,29 @@ ALLOWED_TOAST = "{name} is on the allowlist now."
 REFUSED_TOAST = "Said no. I’m telling {name}."
 KNOCK_REFUSED = "An admin said no. If you still need VPN access, talk to your admin."
 
+# --- Picked from an admin's contacts -------------------------------------------------------------
+
+BUTTON_PICK = "👤 Pick from my contacts"
+PICK_HINT = (
+    "Or pick people from your contacts, up to ten at once: the button is below the line that you "
+    "type in."
+)
+PICKED_ASK = Plural(
+    "Put {count} person from your contacts on the allowlist?",
+    "Put these {count} people from your contacts on the allowlist?",
+)
+PICKED_LINE = "• <b>{name}</b>, {username}, id <code>{id}</code>"
+PICKED_LINE_NO_USERNAME = "• <b>{name}</b>, id <code>{id}</code>"
+PICKED_KNOWN = "All of them are on the allowlist already."
+PICKED_DONE = Plural(
+    "{count} person is on the allowlist now:", "{count} people are on the allowlist now:"
+)
+PICKED_DONE_LINE = "• <b>{name}</b>"
+PICKED_UNSEEN = (
+    "Whoever hasn’t pressed Start in my chat yet has to do that once: before, I can’t write to "
+    "them."
+)
+
 # --- Taken off the list, and put back ------------------------------------------------------------
 
 FAREWELL_HINT = (

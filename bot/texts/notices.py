@@ -8,6 +8,7 @@ from bot.texts import (
     machine,
     not_me,
     pausing,
+    policy,
     requests,
     roles,
     strangers,
@@ -124,6 +125,8 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don’t know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
+    Notice.NOT_BEGUN: policy.NOT_BEGUN,
+    Notice.NOT_BEGUN_ADMINS: policy.NOT_BEGUN_ADMINS,
     Notice.NEEDS_HELP: trouble.NOTE,
     **strangers.NOTICES,
     **not_me.NOTICES,

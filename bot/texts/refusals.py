@@ -229,6 +229,8 @@ _LEFT = Plural(
 )
 # Of somebody who has nothing: certificates that are nobody's, and called as they are.
 _MAYBE = " But {names} from before the takeover is nobody’s; if it’s theirs, revoke that."
+# And of what was approved for a time to come.
+_LATER = " But what they asked for with request {requests} begins later; Deny takes that back."
 _NAMES_LENGTH = 60
 _NAMED = 10
 DECIDED = {
@@ -238,6 +240,7 @@ DECIDED = {
     "expired": "over: nobody decided in time",
     "choosing": "waiting for its owner to choose a server",
     "pending": "pending",
+    "scheduled": "approved by {admin}, to begin later",
 }
 
 
@@ -288,7 +291,9 @@ def _values(refused: Refused) -> dict[str, object]:
             values["named"] = ", ".join([*named[:_NAMED], "…"] if named[_NAMED:] else named)
         case Refusal.NOTHING_LIVE:
             names = ", ".join(values["names"])[:_NAMES_LENGTH]
+            later = ", ".join(map(str, values.get("later", ())))
             values["more"] = plain(_MAYBE, names=names) if names else ""
+            values["more"] += plain(_LATER, requests=later) if later else ""
         case Refusal.INVITATION_CLOSED:
             values["state"] = joining.STATES_SAID[values["state"]]
         case Refusal.ALREADY_DECIDED:

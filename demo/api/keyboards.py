@@ -4,6 +4,7 @@ Limits: https://core.telegram.org/bots/api#inlinekeyboardbutton
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from demo.errors import bad_request
@@ -12,6 +13,7 @@ from demo.people import Json
 CALLBACK_DATA_BYTES = 64
 COPY_TEXT_CHARACTERS = 256
 BUTTONS_PER_MESSAGE = 100
+PICKED_AT_MOST = 10
 STYLES = frozenset({"danger", "success", "primary"})
 _LINKS = ("http://", "https://", "tg://")
 
@@ -31,6 +33,35 @@ def inline_keyboard(markup: Any) -> Keyboard:
     if sum(map(len, keyboard)) > BUTTONS_PER_MESSAGE:
         raise bad_request("reply markup is too long")
     return keyboard
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """A button below the line to type in, by which people are picked from the contacts."""
+
+    text: str
+    request_id: int
+    most: int
+
+
+def picker(markup: Any) -> Picker | None:
+    """The first button of a reply keyboard that asks for people; None where there is none.
+
+    https://core.telegram.org/bots/api#keyboardbuttonrequestusers
+    """
+    rows = markup.get("keyboard", []) if isinstance(markup, dict) else []
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise bad_request("can't parse reply keyboard: field must be an Array of Arrays")
+    for button in (button for row in rows for button in row):
+        if not isinstance(button, dict) or not str(button.get("text", "")).strip():
+            raise bad_request('can\'t parse keyboard button: Field "text" must be non-empty')
+        wanted = button.get("request_users")
+        if isinstance(wanted, dict):
+            most = int(wanted.get("max_quantity", 1))
+            if not 1 <= most <= PICKED_AT_MOST:
+                raise bad_request("can't parse keyboard button: invalid max_quantity")
+            return Picker(button["text"], int(wanted["request_id"]), most)
+    return None
 
 
 def _button(button: Any) -> Json:

@@ -63,6 +63,8 @@ class Message:
 
     def _content(self) -> Json:
         entities = list(self.entities)
+        if "users_shared" in self.extra:
+            return {}
         if self.document is None:
             return {"text": self.text} | ({"entities": entities} if entities else {})
         content: Json = {"document": self.document.document()}

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from demo.api.commands import scope_key
-from demo.api.keyboards import inline_keyboard
+from demo.api.keyboards import inline_keyboard, picker
 from demo.api.markup import FormattedText, parse_html, typed, utf16_length
 from demo.api.params import Params
 from demo.api.world import MESSAGE_CHARACTERS, EventKind, World
@@ -129,8 +129,12 @@ class Methods:
         chat_id = params.chat_id()
         self._world.writable(chat_id)
         content = _text(params, "message is too long")
-        keyboard = inline_keyboard(params.structure("reply_markup"))
-        return self._world.as_json(self._world.bot_sends(chat_id, content, keyboard=keyboard))
+        markup = params.structure("reply_markup")
+        keyboard, asks = inline_keyboard(markup), picker(markup)
+        message = self._world.bot_sends(chat_id, content, keyboard=keyboard)
+        if asks is not None:
+            self._world.offers_picker(chat_id, asks)
+        return self._world.as_json(message)
 
     async def _send_document(self, params: Params) -> Json:
         chat_id = params.chat_id()

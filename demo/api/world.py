@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import count
 
 from demo.api.commands import CommandMenus
-from demo.api.keyboards import Keyboard
+from demo.api.keyboards import Keyboard, Picker
 from demo.api.markup import FormattedText, typed, utf16_length
 from demo.api.messages import Message, StoredFile
 from demo.api.updates import CALLBACK_LIFETIME_S, UpdateQueue
@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     PERSON = "person"  # started, blocked or unblocked
     COMMANDS = "commands"
     DEVICE = "device"
+    PICKER = "picker"  # a button to pick people by is there, or gone
 
 
 class DeviceState(StrEnum):
@@ -78,6 +79,7 @@ class PersonState:
     started: bool
     blocked: bool = False
     device: Device = Device()
+    picker: Picker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,35 @@ class World:
         self._keep(message, EventKind.MESSAGE)
         self.updates.put("message", self.as_json(message))
         return message
+
+    def picks(self, person_id: int, user_ids: Iterable[int]) -> Message:
+        """A person picks people from their contacts, by the button that the bot has shown."""
+        state = self._open_chat(person_id)
+        wanted, chosen = state.picker, list(dict.fromkeys(user_ids))
+        if wanted is None:
+            raise NotPossible("The bot has not asked for anybody; write /allow first.")
+        if not 1 <= len(chosen) <= wanted.most:
+            raise NotPossible(f"Pick at least one person, and {wanted.most} at most.")
+        users = [_shared(self.people[one].person) for one in chosen]
+        shared = {"request_id": wanted.request_id, "users": users}
+        message = Message(
+            next(self._message_ids),
+            person_id,
+            state.person.user(),
+            self.now(),
+            "",
+            extra={"users_shared": shared},
+        )
+        self._keep(message, EventKind.MESSAGE)
+        self.updates.put("message", self.as_json(message))
+        self.offers_picker(person_id, None)
+        return message
+
+    def offers_picker(self, chat_id: int, picker: Picker | None) -> None:
+        """Shows it below the line to type in; it goes once it was used."""
+        if chat_id in self.people:
+            self.people[chat_id] = replace(self.people[chat_id], picker=picker)
+            self.tell(EventKind.PICKER, chat_id)
 
     def says_in_group(self, group_id: int, person_id: int | None, text: str) -> Message:
         """Someone writes in a group; None is an anonymous admin.
@@ -421,3 +452,10 @@ def _checked(said: FormattedText) -> FormattedText:
     if utf16_length(said.text) > MESSAGE_CHARACTERS:
         raise NotPossible(f"A message holds {MESSAGE_CHARACTERS} characters at most.")
     return said
+
+
+def _shared(person: DemoPerson) -> Json:
+    """The Bot API's SharedUser."""
+    names = ("first_name", "last_name", "username")
+    known = person.user()
+    return {"user_id": person.id} | {name: known[name] for name in names if name in known}

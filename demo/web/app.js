@@ -30,6 +30,7 @@ function draw(state) {
   banner.title = state.banner;
   banner.hidden = !state.banner;
   state.people.forEach((person, index) => {
+    person.others = state.people.filter((other) => other.id !== person.id);
     if (!chats.has(person.id)) add(person, index);
     chats.get(person.id).show(person, state);
   });
@@ -88,6 +89,7 @@ const on = {
   answer: (event, chat) => chat.answer(event.text, event.alert),
   role: (event, chat) => chat.setRole(event.role),
   person: (event, chat) => chat.setStanding(event.started, event.blocked),
+  picker: (event, chat) => chat.picking.set(event.picker),
   device: (event, chat) => chat.setDevice(event.device),
   trouble: (event) => panel.show(event.trouble),
 };

@@ -1,6 +1,7 @@
 // One person's chat with the bot: messages, buttons, the line to type in and its command menu.
 
 import { CommandMenu } from "/commands.js";
+import { Picking } from "/picking.js";
 import { clockTime, dayName, fileSize, rendered } from "/text.js";
 import { Tricks } from "/tricks.js";
 
@@ -76,6 +77,7 @@ export class Chat {
     this.find(".start").addEventListener("click", () => this.say("/start"));
     this.find(".unblock").addEventListener("click", () => this.do("unblock"));
     this.tricks = new Tricks(this);
+    this.picking = new Picking(this);
     this.find(".device").addEventListener("click", () => this.do("disconnect"));
     this.find(".to-end").addEventListener("click", () => this.toEnd());
     this.scroll.addEventListener("scroll", () => this.markEnd());
@@ -133,6 +135,8 @@ export class Chat {
     this.setRole(person.role);
     this.setCommands(state.commands[person.id] ?? []);
     this.setDevice(person.device);
+    this.picking.show(person.others);
+    this.picking.set(person.picker);
     this.toEnd();
   }
 

@@ -36,6 +36,18 @@ def serial_of(profile: str) -> str:
     return f"{x509.load_pem_x509_certificate(found[1].encode()).serial_number:x}"
 
 
+def certificate_of(chat: PersonChat, serial: str) -> x509.Certificate | None:
+    """The one with this serial among the profiles in a chat."""
+    for message in chat.messages:
+        if message.document is not None:
+            found = _CERTIFICATE.search(message.document.content.decode())
+            assert found
+            certificate = x509.load_pem_x509_certificate(found[1].encode())
+            if f"{certificate.serial_number:x}" == serial:
+                return certificate
+    return None
+
+
 def documents(chat: PersonChat) -> list[str]:
     """The serials of the profiles in a chat, oldest first; each can be imported."""
     found = []
@@ -80,7 +92,7 @@ def check_company(stage: Stage) -> None:
     left = company.query(_LEFT)
     assert left == [], left
     assert states(stage, "grants") <= {"active", *_ENDED}
-    assert states(stage, "requests") <= {"approved", "denied"}
+    assert states(stage, "requests") <= {"approved", "denied", "cancelled"}
     assert company.query("SELECT * FROM proofs WHERE NOT proved") == []
     _check_grants(stage)
     _check_trail(stage)

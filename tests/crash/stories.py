@@ -9,7 +9,9 @@ from demo.api.faults import Fault, drop_after
 from demo.testing import PersonChat
 from tests.company import until
 from tests.crash.outcome import (
+    actions,
     ccd_names,
+    certificate_of,
     check_company,
     check_ended,
     check_live,
@@ -69,6 +71,59 @@ async def _is_approved_and_lost(stage: Stage, chat: PersonChat) -> None:
     """The profile arrives, and the bot cannot know it."""
     stage.company.telegram.faults.append(Fault("sendDocument", 1, drop_after))
     await _is_approved(stage, chat)
+
+
+async def _begins(stage: Stage, chat: PersonChat) -> None:
+    """What was approved for later: its time comes."""
+    soon = int((datetime.now(UTC) + timedelta(minutes=9)).timestamp() * 1_000_000)
+    stage.company.tamper(
+        "UPDATE requests SET starts_at = ? WHERE user_id = ?", soon, chat.person.id
+    )
+    await chat.receives_document(PATIENCE_S)
+
+
+async def _is_on_call(stage: Stage, chat: PersonChat) -> None:
+    """In a group that gives up to eight hours without anybody's yes."""
+    # There since the first round.
+    stage.company.tamper(
+        "INSERT OR IGNORE INTO groups (name, networks, routes, dns, servers, approvers, standing) "
+        "VALUES ('oncall', '[]', '[]', '[]', '[]', '[]', 28800)",
+        maybe=True,
+    )
+    await stage.company.boris.says(f"/group oncall add {chat.person.id}")
+    await stage.hears(stage.company.boris, f"{chat.person.first_name} is in oncall now")
+
+
+async def _gets_it_at_once(stage: Stage, chat: PersonChat) -> None:
+    await chat.says("/requestvpn 1h")
+    await chat.receives_document(PATIENCE_S)
+    for admin in (stage.company.boris, stage.company.clara):
+        await stage.hears(admin, f"{chat.person.first_name} asks")
+
+
+async def _check_at_once(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    await _check_approved(stage, chat, deaths)
+    ((decided_by,),) = stage.company.query(
+        "SELECT decided_by FROM requests WHERE user_id = ?", chat.person.id
+    )
+    assert decided_by == "group:oncall"
+
+
+async def _is_scheduled(stage: Stage, chat: PersonChat) -> None:
+    await chat.says("/requestvpn from tomorrow 9:00")
+    boris = stage.company.boris
+    card = await stage.button(boris, f"{chat.person.first_name} asks", "Approve")
+    await boris.taps("Approve", message=card)
+    await stage.hears(chat, "Boris approved your request")
+
+
+async def _cannot_begin(stage: Stage, chat: PersonChat) -> None:
+    """Its time comes while they are paused."""
+    await stage.company.boris.says(f"/pause {chat.person.first_name}")
+    await stage.hears(chat, "paused your VPN access")
+    now = int(datetime.now(UTC).timestamp() * 1_000_000)
+    stage.company.tamper("UPDATE requests SET starts_at = ? WHERE user_id = ?", now, chat.person.id)
+    await stage.hears(chat, "I didn’t give it: paused at the moment")
 
 
 async def _is_denied(stage: Stage, chat: PersonChat) -> None:
@@ -216,6 +271,42 @@ async def _check_denied(stage: Stage, chat: PersonChat, deaths: int) -> None:
     assert stage.company.grants_of(chat) == []
 
 
+async def _check_begun(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    """Begun once, whatever happened, and by nobody before its time."""
+    company = stage.company
+    ((request, state, starts_at),) = company.query(
+        "SELECT id, state, starts_at FROM requests WHERE user_id = ?", chat.person.id
+    )
+    assert state == "approved"
+    assert actions(stage, f"request:{request}") == {
+        "request.ask": 1,
+        "request.approve": 1,
+        "request.begin": 1,
+    }
+    check_live(stage, chat, profiles=1 + deaths)
+    for grant in company.grants_of(chat):
+        certificate = certificate_of(chat, grant["serial"])
+        if certificate is not None:
+            begins = int(certificate.not_valid_before_utc.timestamp())
+            assert begins == starts_at // 1_000_000
+
+
+async def _check_not_begun(stage: Stage, chat: PersonChat, _deaths: int) -> None:
+    ((request, state),) = stage.company.query(
+        "SELECT id, state FROM requests WHERE user_id = ?", chat.person.id
+    )
+    assert state == "cancelled"
+    assert actions(stage, f"request:{request}") == {
+        "request.ask": 1,
+        "request.approve": 1,
+        "request.cancel": 1,
+    }
+    assert stage.company.grants_of(chat) == []
+    await stage.company.boris.says(f"/resume {chat.person.first_name}")
+    await stage.hears(chat, "Your VPN access is back")
+    await stage.settle()
+
+
 async def _check_approved(stage: Stage, chat: PersonChat, deaths: int) -> None:
     await check_request(stage, chat, deaths=deaths, verdict="approved")
     check_live(stage, chat, profiles=1 + deaths)
@@ -347,6 +438,9 @@ REQUEST = Story("request", _nothing, _asks, _check_asked)
 REMIND = Story("reminder", _asks, _half_its_time_is_over, _check_reminded)
 DENY = Story("deny", _nothing, _is_denied, _check_denied)
 APPROVE = Story("approve and deliver", _nothing, _is_approved, _check_approved)
+AT_ONCE = Story("given at once", _is_on_call, _gets_it_at_once, _check_at_once)
+SCHEDULE = Story("schedule and begin", _is_scheduled, _begins, _check_begun)
+NOT_BEGUN = Story("not begun", _is_scheduled, _cannot_begin, _check_not_begun)
 REVOKE = Story("revoke", _is_connected, _is_revoked, _check_revoked)
 PAUSE = Story("pause", _is_connected, _is_paused, _check_paused)
 RESUME = Story("resume", _was_paused, _is_resumed, _check_resumed)

@@ -16,11 +16,13 @@ import pytest
 from tests.crash.stage import Stage
 from tests.crash.stories import (
     APPROVE,
+    AT_ONCE,
     DENY,
     EXPIRE,
     EXPIRE_LATE,
     LOSE,
     MORE_TIME,
+    NOT_BEGUN,
     NOT_ME,
     PAUSE,
     REMIND,
@@ -28,6 +30,7 @@ from tests.crash.stories import (
     REQUEST,
     RESUME,
     REVOKE,
+    SCHEDULE,
     SOON_OVER,
     Story,
 )
@@ -47,6 +50,9 @@ STORIES = (
     (RESUME, 2, 4),
     (NOT_ME, 2, 4),
     (RENEW, 2, 4),
+    (AT_ONCE, 1, 4),
+    (SCHEDULE, 1, 3),
+    (NOT_BEGUN, 2, 4),
     (MORE_TIME, 3, 5),
     (EXPIRE, 1, 6),
     (EXPIRE_LATE, 2, 4),

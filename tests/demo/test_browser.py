@@ -175,6 +175,29 @@ async def test_a_command_in_the_bots_words_can_be_pressed(
     assert server.person(ALICE).messages[1].text == "/requestvpn"
 
 
+async def test_people_are_picked_from_the_contacts(
+    server: DemoServer, bot: telegram.Bot, wide: Page
+) -> None:
+    wanted = telegram.KeyboardButtonRequestUsers(request_id=1, max_quantity=2)
+    picker = telegram.ReplyKeyboardMarkup([[telegram.KeyboardButton("Pick", request_users=wanted)]])
+    await bot.send_message(CAROL, "Whom?", reply_markup=picker)
+    carol = chat(wide, CAROL)
+    pick = carol.get_by_role("button", name="Pick")
+    await pick.click()
+    await carol.get_by_role("button", name="Cancel").click()
+    await pick.click()
+    await carol.get_by_label("Bob", exact=True).check()
+    await carol.get_by_role("button", name="Choose").click()
+    await expect(carol.locator(".message.mine")).to_contain_text("👤 Bob")
+    await expect(pick).to_be_hidden()
+    [update] = await bot.get_updates(allowed_updates=["message"])
+    assert update.message is not None
+    shared = update.message.users_shared
+    assert shared is not None
+    assert (shared.request_id, [user.user_id for user in shared.users]) == (1, [BOB])
+    assert server.person(CAROL).picker is None
+
+
 async def test_a_reply_names_its_message(bot: telegram.Bot, api: Api, wide: Page) -> None:
     sent = await bot.send_message(ALICE, "Why <do> you need it?")
     alice = chat(wide, ALICE)

@@ -28,7 +28,7 @@ GRANT_KEYS = [
 ]
 REQUEST_KEYS = [
     *("id", "user_id", "server", "duration", "reason", "state", "asked_at"),
-    *("decided_by", "decided_at"),
+    *("starts_at", "decided_by", "decided_at"),
 ]
 STATUS_KEYS = {"reachable", "crl_number", "crl_this_update", "sessions", "restart_pending"}
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from demo.errors import NotPossible
 from demo.testing import DemoMessage
 from tests.company import Company, until
 
@@ -96,6 +97,31 @@ async def test_a_stranger_asks_and_an_admin_answers_on_every_card(company: Compa
     for admin, card in zip((company.boris, company.clara), cards, strict=True):
         answered = await admin.hears("Boris allowed it")
         assert (answered.message_id, answered.buttons) == (card.message_id, [])
+
+
+async def test_people_picked_from_the_contacts(company: Company) -> None:
+    """As Telegram takes the button, and says who was picked."""
+    boris = company.boris
+    one, two = next(company.crowd), next(company.crowd)
+    await boris.says("/allow")
+    await boris.hears("Or pick people from your contacts")
+    offered = boris.picker
+    assert offered
+    assert offered.most == 10
+    await boris.picks(one, two)
+    assert boris.picker is None
+    with pytest.raises(NotPossible, match="has not asked"):
+        await boris.picks(one)
+    question = await boris.hears("Put these 2 people from your contacts on the allowlist?")
+    for person in (one, two):
+        assert f"{person.first_name}, @{person.username}, id {person.id}" in question.text
+    await boris.taps("Allow now", message=question)
+    done = await boris.hears("2 people are on the allowlist now:")
+    assert one.first_name in done.text
+    rows = (await company.done("user", "list", "--state", "allowed", "--json")).rows
+    assert {one.id, two.id} <= {row["id"] for row in rows}
+    await company.telegram.person(one.id).says("/start")
+    assert "/requestvpn" in (await company.telegram.person(one.id).hears("Hello")).text
 
 
 async def test_the_list_of_the_staff(company: Company) -> None:

@@ -196,6 +196,8 @@ class Case:
     buttons: Mapping[str, frozenset[Shown]]
     # The last decision that was there when each admin became one.
     since: Mapping[int, int]
+    # Whom somebody picked from their contacts, by the number of the update.
+    picked: Mapping[int, tuple[int, frozenset[int]]]
 
     @property
     def is_admin(self) -> bool:

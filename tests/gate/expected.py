@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
-from tests.gate.forbidden import is_enough, may_agree, may_decide, undoes
+from tests.gate.later import forgotten, is_over, waits
 from tests.gate.meaning import (
     changes,
     denies,
@@ -14,6 +14,7 @@ from tests.gate.meaning import (
     revoked_by_word,
 )
 from tests.gate.people import missing_in_people
+from tests.gate.say import is_enough, may_agree, may_deny, undoes
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import kept_back
 from tests.gate.uses import missing_in_uses
@@ -31,6 +32,8 @@ def missing(case: Case) -> Iterator[str]:
                 yield f"{grant.id} works beside {used.id}, which was used"
     if case.deed.hurried or case.deed.again or not case.is_known:
         return
+    if case.deed.what is What.TIME:
+        yield from forgotten(case)
     if case.deed.what is What.TYPED:
         yield from _typed(case)
     if case.deed.what is What.TAPPED:
@@ -144,7 +147,7 @@ def _on_requests(case: Case) -> Iterator[str]:
             yield from _agreement(case, request, after)
         if undoes(case, request):
             yield from _undone(case, request, after)
-        if denies(case, request) and may_decide(case, request) and after != "denied":
+        if denies(case, request) and may_deny(case, request) and after != "denied":
             yield f"request {request.id} was not denied"
         if changes(case, request) and case.after.requests[request.id].duration != int(
             case.tapped[2]
@@ -179,6 +182,11 @@ def _agreement(case: Case, request: Request, after: str) -> Iterator[str]:
     if not is_enough(case, request):
         if own not in case.agreed(request, case.after):
             yield f"a yes to request {request.id} was not counted"
+    elif is_over(case, request):
+        return
+    elif waits(case, request):
+        if after != "scheduled":
+            yield f"request {request.id} has enough approvals and is {after}"
     elif case.has_room(request.server or "") and after != "approved":
         yield f"request {request.id} has enough approvals and is {after}"
     if after == "approved" and not any(

@@ -6,7 +6,8 @@ Each function yields a sentence for each rule that a step has broken.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.gate.case import BY_ITSELF, SECOND, Case, What, deciders
+from tests.gate.case import BY_ITSELF, SECOND, Case, What
+from tests.gate.later import beginning_of, begins, comes, is_given, waits
 from tests.gate.meaning import (
     asks_for_more_time,
     changes,
@@ -15,6 +16,7 @@ from tests.gate.meaning import (
     revoked_by_word,
 )
 from tests.gate.people import broken_in_people, removes
+from tests.gate.say import is_enough, may_agree, may_deny, undoes
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import ACTOR, given_at_once, puts_themselves_in, stands, told
 from tests.gate.trail import trail
@@ -103,7 +105,8 @@ def _changed_request(case: Case, old: Request, new: Request) -> Iterator[str]:
     if any(getattr(old, name) != getattr(new, name) for name in same):
         yield f"request {old.id} is not what was asked"
     is_changed = changes(case, old) and new == replace(old, duration=int(case.tapped[2]))
-    if new.duration != old.duration and new.state != "approved" and not is_changed:
+    is_given = new.state in {"approved", "scheduled"}
+    if new.duration != old.duration and not is_given and not is_changed:
         yield f"request {old.id} changed its duration"
     is_chosen = old.state == "choosing" and new.state in {"pending", "approved"}
     if new.server != old.server and not is_chosen:
@@ -127,60 +130,20 @@ def _may_be_reopened(case: Case, old: Request, new: Request) -> bool:
     return old.state == "denied" and undoes(case, old) and clean
 
 
-def undoes(case: Case, old: Request) -> bool:
-    """Whether whoever decided takes that back, within a minute, and still has a say."""
-    return (
-        case.taps("ud", old.id)
-        and old.state in {"approved", "denied"}
-        and old.decided_by == case.key
-        and case.deed.at < (old.decided_at or 0) + 60 * SECOND
-        and case.deed.person in deciders(case.before, case.laws, old)
-        and not case.same_person(case.deed.person, old.user_id)
-    )
-
-
 def _may_be_cancelled(case: Case, old: Request, _new: Request) -> bool:
     is_own = old.user_id == case.deed.person
     makes_another = old.state == "choosing" and case.asks and case.is_allowed
-    return (is_own and (case.taps("cx", old.id) or makes_another)) or removes(case, old.user_id)
-
-
-def may_decide(case: Case, request: Request) -> bool:
-    """Whether whoever acts has a say on this request."""
-    return (
-        request.state == "pending"
-        and case.deed.person in deciders(case.before, case.laws, request)
-        and not case.same_person(case.deed.person, request.user_id)
-    )
-
-
-def may_agree(case: Case, old: Request) -> bool:
-    """Whether this tap is a yes that counts: a fresh one, to what the card showed."""
-    return (
-        case.taps("ap", old.id)
-        and may_decide(case, old)
-        and case.deed.at < old.expires_at
-        and case.before.is_allowed(old.user_id)
-        and old.user_id not in case.before.paused
-        and case.shows(old) in case.buttons.get(case.deed.text, ())
-        and (is_enough(case, old) or _says_something_new(case, old))
-    )
-
-
-def is_enough(case: Case, request: Request) -> bool:
-    """Whether this yes decides."""
-    others = case.others(request)
-    return len(others) + 1 >= case.laws.needed(min([int(case.tapped[2]), *others]))
-
-
-def _says_something_new(case: Case, request: Request) -> bool:
-    own = case.agreed(request, case.before).get(case.before.person_of(case.deed.person))
-    return own != int(case.tapped[2])
+    takes_back = is_own and (case.taps("cx", old.id) or makes_another)
+    return takes_back or comes(case, old) or removes(case, old.user_id)
 
 
 def _may_be_approved(case: Case, old: Request, new: Request) -> bool:
     if _may_be_chosen(case, old, new):
         return new.decided_by == ACTOR and stands(case, new)
+    if old.state == "scheduled":
+        return new.state == "approved" and begins(case, old, new)
+    if waits(case, old) is not (new.state == "scheduled"):
+        return False
     if not may_agree(case, old):
         return False
     given = min([int(case.tapped[2]), *case.others(old)])
@@ -196,8 +159,9 @@ _MAY_BECOME = {
     "choosing": lambda *_: False,
     "pending": lambda *step: _may_be_chosen(*step) or _may_be_reopened(*step),
     "cancelled": _may_be_cancelled,
-    "denied": lambda case, old, _new: may_decide(case, old) and denies(case, old),
+    "denied": lambda case, old, _new: may_deny(case, old) and denies(case, old),
     "approved": _may_be_approved,
+    "scheduled": _may_be_approved,
     "expired": _may_end,
 }
 
@@ -225,12 +189,12 @@ def _decisions(case: Case) -> Iterator[str]:
 
 def _new_grants(case: Case) -> Iterator[str]:
     new = case.new_grants()
-    if len(new) > 1 and case.deed.what is not What.DELIVERY:
+    if len(new) > 1 and case.deed.what not in {What.DELIVERY, What.TIME}:
         yield "one act made several grants"
     for grant in new:
         if not (_is_approved(case, grant) or _is_renewed(case, grant) or _is_replaced(case, grant)):
             yield f"a grant of {grant.user_id} that nobody approved"
-        if grant.state != "reserved" or grant.not_before != case.deed.at:
+        if grant.state != "reserved" or grant.not_before != beginning_of(case, grant):
             yield "a grant that does not begin at its beginning"
         if any(
             one.serial == grant.serial or one.common_name == grant.common_name
@@ -242,12 +206,14 @@ def _new_grants(case: Case) -> Iterator[str]:
 def _is_approved(case: Case, grant: Grant) -> bool:
     old = case.before.requests.get(grant.request_id or 0)
     new = case.after.requests.get(grant.request_id or 0)
+    if old is not None and new is not None and old.state == "scheduled":
+        return is_given(case, grant, old, new)
     at_once = new in given_at_once(case)
     return (
         new is not None
         and (at_once or (old is not None and (old.state, new.state) == ("pending", "approved")))
         and (grant.user_id, grant.server) == (new.user_id, new.server)
-        and grant.not_after == case.deed.at + new.duration * SECOND
+        and grant.not_after == (new.starts_at or case.deed.at) + new.duration * SECOND
         and grant.replaces is None
     )
 

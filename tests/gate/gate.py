@@ -17,6 +17,7 @@ from telegram.request import BaseRequest
 from bot.access import (
     admins,
     asking,
+    beginning,
     extending,
     farewells,
     grants,
@@ -228,6 +229,7 @@ class Gate:
             await reminding.remind_due(self.case(tx, THE_BOT))
             await revocation.expire_due(self.case(tx, THE_BOT))
             await pausing.resume_due(self.case(tx, THE_BOT))
+            await beginning.begin_due(self.case(tx, THE_BOT))
             await soon_over.remind_due(self.case(tx, THE_BOT))
 
     async def deliver(self, fate: Callable[[], Fate]) -> None:

@@ -38,6 +38,7 @@ DURATIONS = (
     "-1d",
     "9 x",
 )
+BEGINNINGS = ("from tomorrow 9:00", "from 23:55", "from tomorrow 0:05", "from wed")
 PLACES = ("berlin", "", "", "paris", "Berlin", "rome")
 NAMES = ("Anna", "Boris", "Ann Na", "<b>x</b>", "\u202e", "2001", "@u2001", "")
 REASONS = ("", "customer visit", "/approve", "<i>", "berlin 30d", "\u202eabc")

@@ -81,7 +81,16 @@ def _allows(case: Case, user_id: int) -> bool:
     named = {*case.arguments[:1], *case.arguments[-1:]}
     by_word = case.commands("allow") and bool(named & {str(user_id), f"@u{user_id}"})
     by_tap = case.taps("aly", user_id) and case.answers
+    by_tap = by_tap or user_id in _picked(case)
     return case.is_admin and (by_word or by_tap or _lets_in(case, user_id))
+
+
+def _picked(case: Case) -> frozenset[int]:
+    """Whom whoever says yes has picked from their contacts."""
+    number = case.tapped[1] if case.taps("pk") and len(case.tapped) == 3 else ""
+    is_number = number.isascii() and number.isdecimal()
+    who, people = case.picked.get(int(number) if is_number else 0, (0, frozenset()))
+    return people if who == case.deed.person else frozenset()
 
 
 def _lets_in(case: Case, user_id: int) -> bool:

@@ -50,6 +50,9 @@ class Rig:
     # And when others got a say.
     by_role: dict[int, int] = field(default_factory=dict)
 
+    # Whom somebody picked from their contacts.
+    picked: dict[int, tuple[int, frozenset[int]]] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         self.state = self.eye.look()
 
@@ -122,6 +125,10 @@ class Rig:
         deed = replace(deed, at=self.gate.at, hurried=self._is_hurried(deed.person))
         if not deed.again:
             self.sent.append((update, deed, is_known and acts))
+        if "users_shared" in update.get("message", {}):
+            users = update["message"]["users_shared"]["users"]
+            people = frozenset(user["user_id"] for user in users)
+            self.picked[update["update_id"]] = (deed.person, people)
         await self.gate.takes(update)
         await self._judge(deed)
 
@@ -136,7 +143,7 @@ class Rig:
     async def _judge(self, deed: Deed) -> None:
         self.steps += 1
         before, after = self.state, self.eye.look()
-        case = Case(before, after, deed, self.gate.laws, self.shown, self.since)
+        case = Case(before, after, deed, self.gate.laws, self.shown, self.since, self.picked)
         found = [*broken_rules(case), *broken_in_uses(case), *misdirected(case), *missing(case)]
         assert not found, (found, deed, self.gate.laws)
         self.state = after
@@ -178,6 +185,10 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
     found["let in"] += sum(
         after.is_allowed(one.user_id) and not before.is_allowed(one.user_id) for one in answered
     )
+    for one, request in before.requests.items():
+        if request.state == "scheduled" and after.requests[one].decided_by == "vpnbot":
+            found["not begun"] += 1
+        found["begun"] += (request.state, after.requests[one].state) == ("scheduled", "approved")
     asked = after.requests.keys() - before.requests.keys()
     found["given at once"] += sum(after.requests[one].decided_by == ACTOR for one in asked)
     found["put back"] += any(entry.action == "user.restore" for entry in after.trail)

@@ -44,6 +44,7 @@ class Request:
     expires_at: int
     decided_by: str | None
     decided_at: int | None
+    starts_at: int | None
     # The request whose profile gets more time by it.
     extends: int | None
 

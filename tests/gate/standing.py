@@ -22,6 +22,7 @@ def stands(case: Case, request: Request) -> bool:
     return (
         GROUP in case.before.groups_of(request.user_id)
         and request.server is not None
+        and request.starts_at is None
         and 0 < request.duration <= LONGEST
         and case.laws.needed(request.duration) == case.laws.approvals
         and case.may_have

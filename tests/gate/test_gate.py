@@ -58,7 +58,8 @@ _HAPPENS = (
     *("grant revoking replaced", "grant revoking lost", "grant revoking ended", "agreed"),
     *("grant revoked revoked", "grant expired ended", "refused", "linked", "told how"),
     *("role admin", "role approver", "role auditor", "role over"),
-    *("let in", "given at once", "reminded", "grant revoking stolen", "put back"),
+    *("let in", "given at once", "request scheduled", "begun", "not begun", "reminded"),
+    *("grant revoking stolen", "put back"),
 )
 
 

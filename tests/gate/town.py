@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from bot.access.refusals import Refused
-from tests.gate import standing, updates
+from tests.gate import standing, updates, when
 from tests.gate.case import SECOND, SERVERS, Laws, What
 from tests.gate.chance import is_so as _is_so
 from tests.gate.chance import one as _one
@@ -20,6 +20,7 @@ from tests.gate.gate import Fate
 from tests.gate.habits import (
     ADMINS,
     ALL,
+    BEGINNINGS,
     DEVICES,
     DURATIONS,
     INVENTED,
@@ -39,15 +40,9 @@ from tests.gate.habits import (
     TOPICS,
     WORST,
 )
+from tests.gate.later import SWEPT
 from tests.gate.rig import Place
 from tests.gate.snapshot import LIVE, Grant, Request
-from tests.gate.when import (
-    in_state,
-    somebody_has_access,
-    somebody_waits,
-    something_is_old,
-    there_are_buttons,
-)
 
 _REMEMBERED = 60
 _HOUR = timedelta(hours=1)
@@ -92,6 +87,17 @@ class Town(RuleBasedStateMachine):
         if _is_so(data):
             self._wants_another(data, who)
 
+    @rule(data=st.data(), begins=st.sampled_from(BEGINNINGS))
+    def asks_for_later(self, data: st.DataObject, begins: str) -> None:
+        """And maybe all admins say yes at once."""
+        who, where = _one(data, MEMBERS), _one(data, SERVERS)
+        self._waits(data)
+        self._types(who, f"/requestvpn 8h {where} {begins}")
+        asked = [one.id for one in self.pending if one.user_id == who][-1:]
+        yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
+        for admin in self._admins if yes and _is_so(data) else ():
+            self._taps(data, admin, yes[-1].data)
+
     @rule(data=st.data(), duration=st.sampled_from(DURATIONS), where=st.sampled_from(PLACES))
     def asks_anyhow(self, data: st.DataObject, duration: str, where: str) -> None:
         words = [duration, where] if _is_so(data) else [where, duration]
@@ -135,9 +141,8 @@ class Town(RuleBasedStateMachine):
         who = _one(data, (*self._admins, self._anybody(data)))
         self._waits(data)
         self._types(who, f"{command} {_one(data, self._somebody())}")
-        back = [one for one in self.rig.pool if one.tap == "ur"][-2:]
-        if back and command == "/remove" and _is_so(data):
-            self._taps(data, who, _one(data, back).data)
+        if command == "/remove" and (back := self._newest("ur")) and _is_so(data):
+            self._taps(data, who, _one(data, back))
 
     @rule(
         data=st.data(),
@@ -184,7 +189,7 @@ class Town(RuleBasedStateMachine):
 
     # --- what people tap
 
-    @precondition(there_are_buttons)
+    @precondition(when.there_are_buttons)
     @rule(data=st.data())
     def taps_anything(self, data: st.DataObject) -> None:
         """Any button that was ever sent: fresh, old, tapped before, or on somebody else's card."""
@@ -202,11 +207,18 @@ class Town(RuleBasedStateMachine):
         if _is_so(data):
             self._types(admin, f"/allow {_one(data, ('', '@'))}u{who}")
             self._taps(data, admin, f"al:{who}")
-        cards = [one.data for one in self.rig.pool if one.tap in {"aly", "jny", "jnn"}][-6:]
-        if cards:
+        if cards := self._newest("aly", "jny", "jnn"):
             self._taps(data, admin, _one(data, cards))
 
-    @precondition(there_are_buttons)
+    @rule(data=st.data(), count=st.integers(1, 3))
+    def picks_people(self, data: st.DataObject, count: int) -> None:
+        """From the contacts; and says yes, or somebody else tries to."""
+        who = _one(data, (*self._admins, *self._admins, self._anybody(data)))
+        self._puts(updates.picked(who, [_one(data, ALL) for _ in range(count)]), What.TYPED, who)
+        if yes := self._newest("pk"):
+            self._taps(data, _one(data, (who, who, self._anybody(data))), _one(data, yes))
+
+    @precondition(when.there_are_buttons)
     @rule(data=st.data())
     def decides(self, data: st.DataObject) -> None:
         """One of the newest cards; mostly by one of those who have a say."""
@@ -218,7 +230,7 @@ class Town(RuleBasedStateMachine):
             who = _one(data, (*self._admins, *self._admins, *roles, self._anybody(data)))
             self._taps(data, who, _one(data, cards))
 
-    @precondition(somebody_waits)
+    @precondition(when.somebody_waits)
     @rule(data=st.data())
     def approves(self, data: st.DataObject) -> None:
         """One of those that wait, by the newest card of it."""
@@ -228,7 +240,7 @@ class Town(RuleBasedStateMachine):
             who = _one(data, (*self._admins, *self.rig.state.roles))
             self._taps(data, who, _one(data, yes))
 
-    @precondition(somebody_waits)
+    @precondition(when.somebody_waits)
     @rule(data=st.data(), wished=st.sampled_from((3600, 28_800, 86_400, 604_800, 7200, 10**8)))
     def changes_mind(self, data: st.DataObject, wished: int) -> None:
         """Whoever asked, mostly, wants it for another time, or an answer."""
@@ -237,7 +249,7 @@ class Town(RuleBasedStateMachine):
         tap = _one(data, (f"ch:{asked.id}:{wished}", f"nu:{asked.id}"))
         self._taps(data, who, tap)
 
-    @precondition(there_are_buttons)
+    @precondition(when.there_are_buttons)
     @rule(data=st.data())
     def goes_on(self, data: st.DataObject) -> None:
         """The second tap of two, mostly by whom it was meant for."""
@@ -246,7 +258,7 @@ class Town(RuleBasedStateMachine):
             button = _one(data, buttons)
             self._taps(data, _one(data, (*(button.chat,) * 4, self._anybody(data))), button.data)
 
-    @precondition(somebody_has_access)
+    @precondition(when.somebody_has_access)
     @rule(data=st.data())
     def has_enough(self, data: st.DataObject) -> None:
         """Of an access that is there; mostly its owner, now and then an admin."""
@@ -266,7 +278,7 @@ class Town(RuleBasedStateMachine):
         )
         self._taps(data, who, f"{tap}:{subject}")
 
-    @precondition(something_is_old)
+    @precondition(when.something_is_old)
     @rule(data=st.data())
     def links(self, data: st.DataObject) -> None:
         """Says whose a certificate from before the takeover is; anybody may try."""
@@ -285,7 +297,7 @@ class Town(RuleBasedStateMachine):
         who = _one(data, (grant.user_id or MEMBERS[0], _one(data, MEMBERS), self._anybody(data)))
         self._taps(data, who, f"hw:{grant.id}:{topic}")
 
-    @precondition(there_are_buttons)
+    @precondition(when.there_are_buttons)
     @rule(data=st.data(), new=st.sampled_from("0123456789abcdef:gy"))
     def forges(self, data: st.DataObject, new: str) -> None:
         """Data with another letter in it, in a client that sends what it likes."""
@@ -351,13 +363,13 @@ class Town(RuleBasedStateMachine):
 
     # --- what happens by itself
 
-    @precondition(in_state("reserved", "issued"))
+    @precondition(when.in_state("reserved", "issued"))
     @rule(data=st.data())
     def profiles_go_out(self, data: st.DataObject) -> None:
         self._place.run(self.rig.gate.deliver(lambda: _one(data, _FATES)))
         self._happens(What.DELIVERY)
 
-    @precondition(somebody_has_access)
+    @precondition(when.somebody_has_access)
     @rule(data=st.data(), places=st.sampled_from((("a",), ("a",), ("a", "b"))))
     def somebody_is_on(self, data: st.DataObject, places: tuple[str, ...]) -> None:
         """A look finds a profile in use; mostly its owner says at once whether that was them."""
@@ -365,19 +377,18 @@ class Town(RuleBasedStateMachine):
         self._waits(data)
         self._place.run(self.rig.gate.look(*((grant.id, f"198.51.100.{at}") for at in places)))
         self._happens(What.LOOK)
-        asked = [one.data for one in self.rig.pool if one.tap in {"nm", "wm"}][-4:]
-        if asked and _is_so(data):
+        if (asked := self._newest("nm", "wm")) and _is_so(data):
             owner = grant.user_id or MEMBERS[0]
             who = _one(data, (owner, owner, owner, SECOND_ACCOUNT, self._anybody(data)))
             self._taps(data, who, _one(data, asked))
 
-    @precondition(lambda town: in_state("revoking")(town) or town.is_pausing)
+    @precondition(lambda town: when.in_state("revoking")(town) or town.is_pausing)
     @rule()
     def servers_are_looked_at(self) -> None:
         self._place.run(self.rig.gate.prove())
         self._happens(What.PROOF)
 
-    @precondition(in_state("active"))
+    @precondition(when.in_state("active"))
     @rule(data=st.data())
     def somebody_connects(self, data: st.DataObject) -> None:
         """Mostly by a profile that gives more time to another one."""
@@ -387,7 +398,7 @@ class Town(RuleBasedStateMachine):
         self._place.run(self.rig.gate.use(grant.id))
         self._happens(What.USE, grant.id)
 
-    @precondition(in_state("active"))
+    @precondition(when.in_state("active"))
     @rule(data=st.data(), hours=st.sampled_from((0, 5, 24 * 5)), answers=st.booleans())
     def wants_more_time(self, data: st.DataObject, hours: int, answers: bool) -> None:
         """For a new profile, or one whose time is nearly over; the admins may agree at once."""
@@ -413,7 +424,7 @@ class Town(RuleBasedStateMachine):
             gate.now += hours * _HOUR
         if sweeps:
             self._place.run(gate.time_passes())
-        self._happens(What.TIME)
+        self._happens(What.TIME, SWEPT if sweeps else "")
 
     @rule(laws=st.sampled_from(SETTINGS))
     def settings_change(self, laws: Laws) -> None:
@@ -476,6 +487,9 @@ class Town(RuleBasedStateMachine):
         yes = [one for one in self.rig.pool for id_ in asked if one.data.startswith(f"ap:{id_}:")]
         for admin in self._admins if yes else ():
             self._taps(data, admin, yes[-1].data)
+
+    def _newest(self, *taps: str) -> list[str]:
+        return [one.data for one in self.rig.pool if one.tap in taps][-4:]
 
     def _waits(self, data: st.DataObject) -> None:
         self.rig.wait(_one(data, PAUSES))

@@ -177,3 +177,9 @@ _VOID = (
     _broken,
 )
 VOID_KINDS = len(_VOID)
+
+
+def picked(who: int, people: list[int]) -> Json:
+    """Somebody picks these from their contacts."""
+    users = [{"user_id": one, "first_name": "Pat"} for one in people]
+    return {"message": message(who, "", users_shared={"request_id": 1, "users": users})}

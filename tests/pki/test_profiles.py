@@ -1,5 +1,7 @@
 """Each certificate's extensions are asserted as a whole: nothing missing, nothing besides."""
 
+from typing import Any
+
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -72,7 +74,7 @@ def test_server_certificate(authority: Authority) -> None:
 @pytest.mark.parametrize("algorithm", list(KeyAlgorithm))
 def test_a_key_of_each_kind(authority: Authority, algorithm: KeyAlgorithm) -> None:
     is_rsa = algorithm in {KeyAlgorithm.RSA2048, KeyAlgorithm.RSA3072}
-    period = {"not_before": NOW, "not_after": NOW + WEEK}
+    period: dict[str, Any] = {"not_before": NOW, "not_after": NOW + WEEK}
     a_client = authority.issue_client(
         common_name="anna-1", serial=serial(), algorithm=algorithm, **period
     )

@@ -84,6 +84,7 @@ class Paper:
     authority_begins_at: datetime = MORNING - DAY
     authority_ends_at: datetime | None = None
     may_expire: bool = True
+    may_give: bool = True
     key_ways: tuple[KeyWay, ...] = (KeyWay.PLAIN,)
     # Other settings, by the names that they have in the rules.
     more: dict[str, Any] = field(default_factory=dict)
@@ -111,8 +112,9 @@ class Paper:
     def case(self, tx: Transaction, actor: Actor) -> Case:
         ends_at = self.authority_ends_at or MORNING + 3650 * DAY
         lives = {1: Lifetime(self.authority_begins_at, ends_at)}
-        expires = self.may_expire
-        return Case(tx, self.now, self.rules, self.chance, actor, lives, may_expire=expires)
+        gives, expires = self.may_give, self.may_expire
+        may = {"may_give": gives, "may_expire": expires}
+        return Case(tx, self.now, self.rules, self.chance, actor, lives, **may)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"

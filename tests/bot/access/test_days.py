@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,8 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         ("14.09.2026 9:05", "2026-09-14T07:05"),
         ("2026-09-14T09:05", "2026-09-14T07:05"),
         ("2 mar 23:00", "2026-03-02T22:00"),
+        ("25 oct 9:00", "2026-10-25T08:00"),  # names that end like a date before its time
+        ("14 August 9:00", "2026-08-14T07:00"),
         ("1 mar", "2027-02-28T23:00"),  # this year's was
         ("29 feb", "2028-02-28T23:00"),
         ("2026-03-29 2:30", "2026-03-29T01:30"),  # no clock ever shows it
@@ -70,3 +73,9 @@ def test_every_text_is_a_day_to_come_or_refused(text: str) -> None:
     except Refused:
         return
     assert NOW < found <= NOW + timedelta(days=3660)
+
+
+def test_another_zone_than_the_machines_may_be_meant(zone: str) -> None:
+    assert zone
+    found = parse_day("14 Sept 9:00", NOW, ZoneInfo("America/New_York"))
+    assert f"{found:%Y-%m-%dT%H:%M}" == "2026-09-14T13:00"

@@ -49,7 +49,7 @@ def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others = {Tap.APPROVE, Tap.SERVER, Tap.LINK, Tap.HOW_TO, Tap.CUT, *ABOUT_NOTHING, *UNKNOWN}
     others |= {Tap.HOW_LONG, Tap.COMMAND, Tap.MEANT, Tap.CHANGE, Tap.DENY_SO, Tap.DENY_SAID}
     others |= {*ABOUT_HELD, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
-    others |= {Tap.WAS_ME, Tap.NOT_ME, Tap.RESTORE, Tap.ANOTHER, Tap.ELSEWHERE}
+    others |= {Tap.WAS_ME, Tap.NOT_ME, Tap.RESTORE, Tap.ANOTHER, Tap.ELSEWHERE, Tap.PICKED_YES}
     others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
@@ -119,6 +119,13 @@ def test_an_answer_about_a_use_is_read_back(tap: Tap, number: int) -> None:
     data = buttons.data(tap, number)
     assert fits(data)
     assert buttons.parse(data) == Meant(tap, use=AskedUseId(number))
+
+
+@given(update=st.integers(0, 10**18 - 1), digest=DIGESTS)
+def test_a_yes_to_those_who_were_picked_is_read_back(update: int, digest: str) -> None:
+    data = buttons.data(Tap.PICKED_YES, update, digest)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(Tap.PICKED_YES, update=update, digest=digest)
 
 
 @given(number=st.integers(1, 10**15 - 1).map(FarewellId))

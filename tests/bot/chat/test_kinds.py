@@ -49,6 +49,8 @@ CONTENT = frozenset(
         *("sticker", "story", "venue", "video", "video_note", "voice"),
     }
 )
+# People from the contacts, whom an admin puts on the allowlist: see test_picking.
+PICKED = frozenset({"users_shared"})
 # Said about a message, beside its content.
 BESIDE = frozenset(
     {
@@ -65,7 +67,7 @@ def test_every_kind_of_update_is_decided() -> None:
 
 def test_every_kind_of_message_is_decided() -> None:
     known = {kind.value for kind in MessageType} | {"migrate_from_chat_id"}
-    assert known == CONTENT | BESIDE | SERVICE
+    assert known == CONTENT | BESIDE | SERVICE | PICKED
     assert not CONTENT & SERVICE
     assert set(Message.__slots__) >= SERVICE
 

@@ -46,7 +46,7 @@ from bot.texts.fill import (
     fill,
     moment,
 )
-from storage.records import EndReason, GrantState, Payload, RequestState
+from storage.records import OPEN_STATES, EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, LONGEST, marks, shown, unfolded
 from tests.bot.texts.refusal_values import REFUSALS
 from tests.bot.texts.values import (
@@ -302,8 +302,9 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
         (chat.CAPTIONS, set(DeliverNote)),
         (chat.CAPTIONS_UNPROVED, set(DeliverNote)),
         (chat.GRANT_STATES, set(GrantState)),
-        (chat.CARD_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
-        (chat.ASKED_STATES, set(RequestState) - {RequestState.CHOOSING, RequestState.PENDING}),
+        # What is open has words of its own.
+        (chat.CARD_STATES, set(RequestState) - {*OPEN_STATES}),
+        (chat.ASKED_STATES, set(RequestState) - {*OPEN_STATES}),
         (refusals.IN_CHAT, set(Refusal)),
         (refusals._IN_TERMINAL, set(Refusal)),
         (refusals.DECIDED, {state.value for state in RequestState}),
@@ -370,6 +371,7 @@ def test_no_value_of_a_refusal_becomes_markup(code: Refusal) -> None:
 def test_who_comes_late_reads_who_was_first(state: RequestState) -> None:
     text = refusals.in_toast(Refused(Refusal.ALREADY_DECIDED, state=state, admin="Boris"))
     decided = {RequestState.APPROVED, RequestState.DENIED, RequestState.CANCELLED}
+    decided.add(RequestState.SCHEDULED)
     assert ("Boris" in text) == (state in decided)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from demo.api.keyboards import inline_keyboard
+from demo.api.keyboards import Picker, inline_keyboard, picker
 from demo.errors import ApiError
 
 
@@ -59,3 +59,24 @@ def test_bad_keyboards_are_refused(markup: Any, refusal: str | None) -> None:
         inline_keyboard(markup)
 
     assert refusal in caught.value.description
+
+
+def asking(**wanted: Any) -> dict[str, Any]:
+    button = {"text": "Pick", "request_users": {"request_id": 7, **wanted}}
+    return {"keyboard": [[{"text": "other"}], [button]]}
+
+
+def test_a_button_that_asks_for_people() -> None:
+    assert picker(asking()) == Picker("Pick", 7, 1)
+    assert picker(asking(max_quantity=10)) == Picker("Pick", 7, 10)
+    for markup in (None, "x", {}, {"remove_keyboard": True}, {"keyboard": [[{"text": "x"}]]}):
+        assert picker(markup) is None
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [{"keyboard": "x"}, {"keyboard": [["x"]]}, {"keyboard": [[{}]]}, asking(max_quantity=11)],
+)
+def test_a_bad_one_is_refused(markup: Any) -> None:
+    with pytest.raises(ApiError, match="Bad Request"):
+        picker(markup)
