@@ -1,4 +1,7 @@
-"""The tables. Only what SQLite and PostgreSQL both know."""
+"""The tables. Only what SQLite and PostgreSQL both know.
+
+Of which rows an index is is said to SQLite only, see `storage.schema.say_to_postgresql`.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

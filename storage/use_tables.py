@@ -28,5 +28,4 @@ Index(
     asked_uses.c.grant_id,
     unique=True,
     sqlite_where=_FIRST,
-    postgresql_where=_FIRST,
 )
