@@ -162,6 +162,8 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.last_server(ANNA)
     await tx.requests.asked_at(ANNA, NOW)
     await tx.requests.due(NOW, asked_by=NOW)
+    await tx.requests.scheduled(by=NOW)
+    await tx.requests.begin(request.id, 60)
     await tx.requests.last_decision()
     await tx.requests.open()
 
