@@ -246,12 +246,24 @@ class Company:
         await who.says(text)
         if not any(grant["state"] in _LIVE for grant in self.grants_of(who)):
             return
-        await until(lambda: any(one.from_bot for one in who.messages[before:]))
-        offer = next(one for one in who.messages[before:] if one.from_bot)
-        if offer.button("Another device"):
+        await self.settled()
+        said = who.messages[before:]
+        if offer := next((one for one in said if one.button("Another device")), None):
             await who.taps("Another device", message=offer)
             question = await who.hears("Which device is it for?")
             await who.taps("Something else", message=question)
+
+    async def settled(self) -> None:
+        """Waits until all that was said so far has been handled, and answered."""
+        waiting = (
+            "SELECT 1 FROM inbox WHERE state = 'new'",
+            "SELECT 1 FROM outbox WHERE state IN ('queued', 'sending')",
+        )
+        await until(
+            lambda: (
+                not self.telegram.world.updates and all(self.query(sql) == [] for sql in waiting)
+            )
+        )
 
     async def card(self, admin: PersonChat, asker: PersonChat) -> DemoMessage:
         """The next card of somebody's that this admin can decide on."""

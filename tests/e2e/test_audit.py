@@ -170,7 +170,7 @@ async def test_a_trail_that_was_rewritten_as_a_whole_is_found_by_the_head_in_the
     company: Company,
 ) -> None:
     await company.boris.says("/audit")
-    reply = await company.boris.hears("audit trail")
+    reply = await company.boris.hears("Log checked up to entry")
     found = re.search(r"\d+:[0-9a-f]{64}", reply.text)
     assert found is not None
     noted = found[0]

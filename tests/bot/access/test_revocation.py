@@ -161,7 +161,7 @@ async def test_revoking_again_looks_again_while_something_is_not_proved(paper: P
 
     await paper.do(revocation.record_proofs, [seen(grant)])
     values = await paper.refuses(boris, Refusal.NOTHING_LIVE, revocation.revoke_person, ANNA)
-    assert values == {"name": "Anna Petrova", "names": []}
+    assert values == {"name": "Anna Petrova", "names": [], "later": []}
     values = await paper.refuses(boris, Refusal.GRANT_OVER, revocation.revoke_grant, grant.id)
     assert values == {"may_work": False, "count": 0}
 

@@ -111,10 +111,10 @@ async def test_the_menu_is_the_roles(desk: Desk) -> None:
             actor = await roles.identify(tx, case.rules, UserId(DORA), "")
         shown[role] = " ".join(name for name, _ in menu(actor))
     assert shown == {
-        Role.APPROVER: "pending help",
+        Role.APPROVER: "pending away help",
         Role.AUDITOR: "pending grants online users who group role servers audit help",
         Role.ADMIN: (
             "pending grants online revoke pause resume users who group allow invite remove role "
-            "servers audit help"
+            "away servers audit help"
         ),
     }
