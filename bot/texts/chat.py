@@ -20,8 +20,8 @@ HELP_ADMIN = "You’re an admin: requests come to you as cards with Approve and 
 # Of each command, in this order.
 HELP = {
     "requestvpn": (
-        "/requestvpn asks for it. You may add for how long, which server, and why: "
-        "<code>/requestvpn 2d visiting a customer</code>. To begin later: "
+        "/requestvpn asks for it. Say how long, where, and why: "
+        "<code>/requestvpn 2d visiting a customer</code>. For later: "
         "<code>/requestvpn from mon 9:00 for 2d</code>"
     ),
     "myvpn": "/myvpn shows what you have, sends a new profile, or gives it up.",
