@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -146,8 +146,7 @@ class Sshd:
         """Ends all connections, and leaves what was started through them to see that."""
         assert self.process is not None
         for pid in _below(self.process.pid):
-            comm = Path(f"/proc/{pid}/comm")
-            if comm.exists() and comm.read_text().startswith("sshd"):
+            if _about(pid, "comm").startswith("sshd"):
                 _signal(pid, "KILL")
 
     def signal(self, name: str) -> None:
@@ -164,10 +163,16 @@ def _signal(pid: int, name: str) -> None:
 def _below(pid: int) -> list[int]:
     """All that it has started, the youngest last."""
     found = []
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    for child in path.read_text().split() if path.exists() else ():
+    for child in _about(pid, f"task/{pid}/children").split():
         found += [int(child), *_below(int(child))]
     return found
+
+
+def _about(pid: int, what: str) -> str:
+    """Nothing where it has ended, also while it is read."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/{what}").read_text()
+    return ""
 
 
 def _keygen(path: Path) -> None:
