@@ -213,6 +213,9 @@ async def _gets_more_time(stage: Stage, chat: PersonChat) -> None:
     await chat.receives_document(PATIENCE_S)
 
 
+_THEIRS = "grant_id IN (SELECT id FROM grants WHERE user_id = ?)"
+
+
 async def _is_told_in_time(stage: Stage, chat: PersonChat) -> None:
     """A day's profile, half an hour before its end; nobody reads of it twice."""
     now = datetime.now(UTC)
@@ -223,7 +226,8 @@ async def _is_told_in_time(stage: Stage, chat: PersonChat) -> None:
         int(end.timestamp() * 1_000_000),
         chat.person.id,
     )
-    stage.company.tamper("UPDATE reminders SET due_at = 0")
+    # Theirs alone: others were told in stories before, and have no part in this one.
+    stage.company.tamper(f"UPDATE reminders SET due_at = 0 WHERE {_THEIRS}", chat.person.id)
     done = "SELECT count(*) FROM outbox WHERE kind = 'reminder' AND state = 'done' AND chat_id = ?"
     await until(lambda: stage.company.query(done, chat.person.id) == [(1,)], seconds=PATIENCE_S)
 
@@ -402,7 +406,8 @@ async def _check_told_in_time(stage: Stage, chat: PersonChat, deaths: int) -> No
     said = [message for message in chat.messages if "Your access to office ends in" in message.text]
     # Whoever was killed while sending it leaves it at that.
     assert len(said) == 1 or (deaths and not said)
-    assert stage.company.query("SELECT * FROM reminders WHERE due_at = 0") == []
+    left = f"SELECT * FROM reminders WHERE due_at = 0 AND {_THEIRS}"
+    assert stage.company.query(left, chat.person.id) == []
     ends = "UPDATE grants SET not_after = ? WHERE user_id = ?"
     stage.company.tamper(ends, _a_week_from_now(), chat.person.id)
 

@@ -40,7 +40,7 @@ from tests.gate.habits import (
     TOPICS,
     WORST,
 )
-from tests.gate.later import SWEPT
+from tests.gate.later import LEAD, SWEPT
 from tests.gate.rig import Place
 from tests.gate.snapshot import LIVE, Grant, Request
 
@@ -418,7 +418,9 @@ class Town(RuleBasedStateMachine):
         ends = [one.expires_at for one in self.pending]
         # Half an hour before the end of a profile its owner is reminded.
         soon = [one.not_after - 1800 * SECOND for one in self.live if one.state == "active"]
-        if among := [one for one in (ends, soon) if one and _is_so(data)]:
+        waiting = [one for one in self.rig.state.requests.values() if one.state == "scheduled"]
+        begins = [one.starts_at - LEAD for one in waiting if one.starts_at]
+        if among := [one for one in (ends, soon, begins) if one and _is_so(data)]:
             gate.now += timedelta(microseconds=max(min(among[-1]) - gate.at, 0))
         else:
             gate.now += hours * _HOUR
