@@ -109,6 +109,7 @@ async def test_profiles_that_meet_it(company: Company, server: StandIn) -> None:
         assert (len(company.grants_of(who)), len(documents(who))) == PROFILES[kind], kind
 
 
+@pytest.mark.long
 async def test_words_that_meet_it(company: Company) -> None:
     for kind in PROFILES:
         who = await company.hires()

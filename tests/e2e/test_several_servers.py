@@ -94,6 +94,7 @@ def olga(sshd: Sshd) -> Iterator[str]:
             yield account.pw_name
 
 
+@pytest.mark.long
 async def test_the_page_works_as_it_stands(folder: Path, sshd: Sshd, olga: str) -> None:
     async with (
         NetLab("pages", handshake_s=15) as lab,

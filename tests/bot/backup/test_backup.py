@@ -63,6 +63,7 @@ async def test_it_tells_of_itself(company: Company, office: Office) -> None:
     assert SSH_KEY not in contents.files
 
 
+@pytest.mark.long
 async def test_the_key_for_servers_elsewhere_is_in_it(company: Company, office: Office) -> None:
     key = office.folder.ssh_key
     key.parent.mkdir(mode=0o700)

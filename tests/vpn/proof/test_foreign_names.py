@@ -85,6 +85,7 @@ async def test_any_name_is_cut(office: Office, name: str) -> None:
     assert office.operator.conf.exists()
 
 
+@pytest.mark.long
 async def test_a_name_with_a_colon_is_halted_by_its_number(office: Office) -> None:
     target, profile = office.operator.old_client("a:b")
     other, others = office.operator.old_client("bystander")
