@@ -40,16 +40,16 @@ BUTTON_NO = "Not me"
 
 YES = "✅ You said that this was you. If you ever doubt it, /myvpn ends the profile."
 NO = (
-    "🚨 You said that this wasn’t you, so the profile is being switched off. The admins know. "
-    "If you still need access, ask for a new one."
+    "🚨 You said that this wasn’t you, so the profile is being switched off. I’m telling "
+    "the admins. If you still need access, ask for a new one."
 )
 NO_OVER = (
     "🚨 You said that this wasn’t you. The profile had ended already, {at}, so nobody gets in by "
-    "it. The admins know."
+    "it. I’m telling the admins."
 )
 NO_ENDING = (
     "🚨 You said that this wasn’t you. The profile was being switched off already; that isn’t "
-    "confirmed everywhere yet. The admins know."
+    "confirmed everywhere yet. I’m telling the admins."
 )
 OVER = (
     "The profile has ended since, {at}, so nobody gets in by it. If this wasn’t you, tell your "
@@ -57,8 +57,8 @@ OVER = (
 )
 ENDING = "The profile is being switched off. If this wasn’t you, tell your admin all the same."
 YES_TOAST = "Thanks, noted."
-NO_TOAST = "I’m switching it off. The admins know."
-NO_OVER_TOAST = "It had ended already. The admins know."
+NO_TOAST = "I’m switching it off, and telling the admins."
+NO_OVER_TOAST = "It had ended already. I’m telling the admins."
 OVER_TOAST = "That profile has ended since."
 SAID_ALREADY_TOAST = "You’ve answered that already."
 

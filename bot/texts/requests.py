@@ -16,23 +16,23 @@ ASKED_WHY = "Your reason: {reason}"
 ASKED_REMINDED = "⏰ I reminded those who haven’t decided, {at}."
 ASKED_NUDGED = "🔔 You nudged those who haven’t decided, {at}."
 BUTTON_NUDGE = "Nudge the admins"
-NUDGED_TOAST = "Done: {names} got it once more."
+NUDGED_TOAST = "I’m bringing it to {names} once more."
 HOW_LONG_ELSE = "For how long do you need it?"
 HOW_TO_SAY_WHY = "Why do you need it? Write that as a reply to this message."
 BUTTON_HOW_LONG = "Another duration"
 BUTTON_WHY = "Add a reason"
 BUTTON_OTHER_WHY = "Another reason"
 BUTTON_BACK = "‹ Back"
-CHANGED_TOAST = "Changed. The admins see it on their cards."
-CHANGED_REASON = "The admins read your reason on their cards now."
+CHANGED_TOAST = "Changed. I’m updating the admins’ cards."
+CHANGED_REASON = "Noted. I’m adding it to the admins’ cards."
 
 # --- On the cards --------------------------------------------------------------------------------
 
 CARD_CHANGED = "✏️ {name} changed this request, {at}"
 
 CARD_REMINDED = "⏰ Still waiting: I brought it back to you, {at}"
-CARD_NUDGED = "🔔 Nudged: they are waiting for a decision, {at}"
-CARD_DENIED_WHY = "They read: “{reason}”"
+CARD_NUDGED = "🔔 Nudged: they’re waiting for a decision, {at}"
+CARD_DENIED_WHY = "The reason: “{reason}”"
 DENY_HOW = "Why? Tap one, or write your own words as a reply to this card."
 BUTTON_DENY_WHY = "Deny with a reason"
 BUTTONS_WHY: dict[Why, str] = {

@@ -44,7 +44,7 @@ async def test_a_ready_made_reason(paper: Paper) -> None:
         Noted("telegram:2001", "request.deny", f"request:{request.id}", about | {"why": "later"})
     ]
     card, mine = await read(paper, request)
-    assert "They read: “Not now, please ask again later.”" in card
+    assert "The reason: “Not now, please ask again later.”" in card
     assert mine.endswith("The reason: “Not now, please ask again later.”")
 
 

@@ -71,7 +71,7 @@ async def test_a_reason_is_a_reply_to_the_request(desk: Desk) -> None:
     assert "as a reply to this message" in said
     assert list(await desk.buttons()) == ["‹ Back"]
     answers = await desk.says(ANNA, "night <b>shift</b>", replies_to=MESSAGE)
-    assert answers == ["edit_card", "The admins read your reason on their cards now."]
+    assert answers == ["edit_card", "Noted. I’m adding it to the admins’ cards."]
     assert (await request(desk)).reason == "night <b>shift</b>"
     text, keyboard = await shown(desk)
     assert "Your reason: night &lt;b&gt;shift&lt;/b&gt;" in text
