@@ -32,7 +32,7 @@ from bot.process.env_file import ENV_FILE, env_values, parse_env, read_env
 from bot.process.privileges import ROOT
 from bot.process.way_out import SETTING as PROXY
 from bot.process.way_out import WayOut, checked_proxy, way_out
-from pki.keys import KeyAlgorithm
+from pki.algorithms import KeyAlgorithm
 from storage.database import sqlite_url
 from storage.group_records import Reason
 from storage.key_records import KeyWay

@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from pki.algorithms import KeyAlgorithm
 from pki.crl import Revocation, crl_builder
 from pki.errors import AuthorityEndsSooner
 from pki.key_ids import AuthorityKey, AuthorityPublicKey, authority_key_id
-from pki.keys import KeyAlgorithm, generate_key, matching_algorithm, signing_hash
+from pki.keys import generate_key, matching_algorithm, signing_hash
 from pki.profiles import CA, CLIENT, CertificateProfile, server_profile, with_profile
 from pki.serial import SerialNumber
 

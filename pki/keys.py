@@ -1,25 +1,14 @@
 """Keys of certificates: which kinds there are, and which fits a CA."""
 
-from enum import StrEnum
-
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from pki.algorithms import KeyAlgorithm
 from pki.key_ids import AuthorityKey, AuthorityPublicKey, authority_public_key
 
 LeafKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 SigningHash = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
-
-
-class KeyAlgorithm(StrEnum):
-    """Kinds of keys that every OpenVPN since 2.4, and OpenVPN Connect, can use."""
-
-    RSA2048 = "rsa2048"
-    RSA3072 = "rsa3072"
-    # TLS 1.2 and 1.3 require P-256 of everyone.
-    P256 = "p256"
-    P384 = "p384"
 
 
 _RSA_BITS = {KeyAlgorithm.RSA2048: 2048, KeyAlgorithm.RSA3072: 3072}

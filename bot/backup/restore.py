@@ -23,9 +23,9 @@ from bot.backup.archive import (
 )
 from bot.backup.backup import require_whole
 from bot.core import Core
+from bot.desk import real_chance
 from bot.errors import BadBackup, NotDone, VpnbotError
 from bot.keyring import Keyring
-from bot.office import real_chance
 from bot.process.clock import Clock, since_boot, utc_now
 from bot.process.data_folder import DataFolder, account_name
 from bot.settings import Settings

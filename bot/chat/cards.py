@@ -32,8 +32,8 @@ from bot.texts import pausing as pause_words
 from bot.texts import policy as policy_words
 from bot.texts import requests as request_words
 from bot.texts import roles as role_words
+from bot.texts.durations import duration_text
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
-from bot.texts.refusals import duration_text
 from storage.devices import Device
 from storage.records import (
     LIVE_STATES,

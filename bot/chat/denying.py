@@ -17,8 +17,8 @@ from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import questions as asking
 from bot.texts import requests as request_words
+from bot.texts.durations import duration_text
 from bot.texts.fill import Html, blocks, fill, plain
-from bot.texts.refusals import duration_text
 from storage.records import OutboxKind, PostedMessage, Request, RequestId
 
 _IN_A_ROW = 2

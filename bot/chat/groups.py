@@ -9,8 +9,8 @@ from bot.chat import views
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import groups as words
 from bot.texts import policy
+from bot.texts.durations import duration_text
 from bot.texts.fill import Html, blocks, fill, fitting, lines
-from bot.texts.refusals import duration_text
 from storage.group_records import Group, GroupName, Reason
 from storage.records import UserId
 

@@ -18,8 +18,8 @@ from bot.chat.incoming import Typed, read_update
 from bot.chat.scene import SILENT, Reply, Scene
 from bot.chat.views import View
 from bot.texts import questions as question_words
+from bot.texts.durations import duration_text
 from bot.texts.fill import Html, blocks, fill
-from bot.texts.refusals import duration_text
 from storage.devices import Device
 from storage.records import ServerName
 

@@ -25,6 +25,7 @@ from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import questions as asking
 from bot.texts import refusals
+from bot.texts.durations import duration_text
 from bot.texts.fill import Html, fill
 from storage.records import InboxItem
 
@@ -45,7 +46,7 @@ async def asked_back(scene: Scene, typed: Typed, item: InboxItem) -> Reply | Non
     await scene.tx.inbox.hold(item.update_id, item.payload)
     unit = next((unit for unit in _UNITS_S if age >= timedelta(seconds=2 * unit)), _UNITS_S[-1])
     seconds = int(age.total_seconds()) // unit * unit
-    text = fill(asking.LATE, age=refusals.duration_text(seconds), command=_as_typed(typed))
+    text = fill(asking.LATE, age=duration_text(seconds), command=_as_typed(typed))
     tap = Tap.LATE_REVOKE if typed.command in REVOKING else Tap.LATE_YES
     yes = Button(asking.BUTTON_LATE_YES, buttons.data(tap, item.update_id), Style.MAIN)
     no = Button(asking.BUTTON_LATE_NO, buttons.data(Tap.LATE_NO, item.update_id))

@@ -11,7 +11,8 @@ from bot.chat import buttons, soon_over, strangers, trouble, views
 from bot.chat.buttons import Button, Style, Tap
 from bot.chat.views import View
 from bot.texts import joining as joining_words
-from bot.texts import life, notices, policy, refusals, requests
+from bot.texts import life, notices, policy, requests
+from bot.texts.durations import span_text
 from bot.texts.fill import Html, blocks, fill, moment
 from storage.records import EndReason, Grant, OutboxItem, Payload, UserId
 
@@ -51,7 +52,7 @@ def text_of(payload: Payload, still: Sequence[Grant] = ()) -> Html:
     for name in _MOMENTS & values.keys():
         values[name] = moment(datetime.fromisoformat(values[name]))
     if "seconds" in values:
-        values["span"] = refusals.span_text(values.pop("seconds"))
+        values["span"] = span_text(values.pop("seconds"))
     if "refusal" in values:
         why = Refusal(values.pop("refusal"))
         values["because"] = policy.BECAUSE.get(why, policy.BECAUSE_ELSE)

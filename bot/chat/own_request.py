@@ -14,8 +14,8 @@ from bot.texts import more_time as time_words
 from bot.texts import offers as offer_words
 from bot.texts import policy
 from bot.texts import requests as request_words
+from bot.texts.durations import duration_text
 from bot.texts.fill import Html, blocks, fill, lines, moment, plain
-from bot.texts.refusals import duration_text
 from storage.records import LIVE_STATES, OutboxKind, PostedMessage, Request, RequestId
 
 _IN_A_ROW = 3

@@ -21,8 +21,8 @@ from bot.handover.fields import file_name_of
 from bot.texts import joining as joining_words
 from bot.texts import life
 from bot.texts import more_time as words
+from bot.texts.durations import span_text
 from bot.texts.fill import Html, blocks, fill, moment
-from bot.texts.refusals import span_text
 from storage.outbox import Done, Next
 from storage.records import (
     LIVE_STATES,

@@ -20,9 +20,9 @@ from bot.texts import pausing as pause_words
 from bot.texts import policy as policy_words
 from bot.texts import requests as request_words
 from bot.texts import trouble as trouble_words
+from bot.texts.durations import duration_text
 from bot.texts.fill import Html, blocks, fill, lines, moment, plain, utc
 from bot.texts.online import amount
-from bot.texts.refusals import duration_text
 from storage.devices import Device
 from storage.pauses import PersonPause
 from storage.records import (

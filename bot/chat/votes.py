@@ -7,8 +7,8 @@ from bot.access import approvals
 from bot.access.case import Case
 from bot.texts import chat as words
 from bot.texts import groups as group_words
+from bot.texts.durations import duration_text
 from bot.texts.fill import Html, fill
-from bot.texts.refusals import duration_text
 from storage.records import Request, UserId
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,6 @@ from bot.access.durations import parse_duration
 from bot.access.matching import as_user_id
 from bot.access.refusals import Refusal, Refused
 from bot.cli.groups_help import CommandGroup
-from bot.cli.printing import show_parts, stamp_of
 from bot.cli.shared import operator, say, with_office
 from bot.errors import NotDone
 from bot.handover.delivery import Came, Delivery, Outcome
@@ -22,13 +21,11 @@ from bot.handover.profiles import Profile
 from bot.office import Office
 from bot.process.locks import locked
 from bot.process.privileges import as_root
+from bot.texts.durations import duration_text
 from bot.texts.fill import utc
-from bot.texts.refusals import duration_text
 from pki.private_files import create_file
-from storage.listings import GrantsWanted, ListedGrants
 from storage.records import (
     Grant,
-    GrantId,
     GrantState,
     Request,
     RequestId,
@@ -38,52 +35,6 @@ from storage.records import (
 )
 
 app = typer.Typer(help="Who has access.", no_args_is_help=True, cls=CommandGroup)
-
-# The serial comes last: at a narrow terminal it takes several lines.
-_COLUMNS = (
-    *("id", "user_name", "common_name", "server", "address", "state", "pause", "not_after"),
-    "serial",
-)
-
-
-@app.command("list")
-def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="No more than so many.")
-    ] = None,
-    state: Annotated[GrantState | None, typer.Option(help="Only those in this state.")] = None,
-    user: Annotated[
-        str | None, typer.Option(metavar="WHO", help="Only what this person has, or had.")
-    ] = None,
-    server: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only those for this server.")
-    ] = None,
-) -> None:
-    """All grants; `revoking` are those whose end is not proved on every server."""
-
-    async def work(office: Office) -> None:
-        async with office.database.reading() as tx:
-            accounts = None
-            if user is not None:
-                person = await who.one_person(office.case(tx, operator()), user)
-                accounts = await holdings.accounts_of(tx, person.id)
-            dropped = await holdings.unproved_for_good(tx, office.clock())
-            wanted = GrantsWanted(
-                state=state,
-                accounts=accounts,
-                server=None if server is None else ServerName(server),
-                limit=limit,
-                # What a server that was taken out never proved is not called revoked.
-                also=frozenset(one.grant.id for one in dropped),
-            )
-            parts = (
-                [_row(row, part, wanted.also) for row in part.rows]
-                async for part in tx.listings.grants(wanted)
-            )
-            await show_parts(parts, _COLUMNS, as_json=as_json)
-
-    with_office(work)
 
 
 @app.command("issue")
@@ -271,34 +222,3 @@ async def _ask(case: Case, user_id: UserId, server: str | None, seconds: int | N
 
 def _name_server(names: Sequence[str]) -> NotDone:
     return NotDone(f"Name one of the servers with --server: {', '.join(names)}")
-
-
-def _row(row: Any, part: ListedGrants, unproved: frozenset[GrantId]) -> dict[str, Any]:
-    """`server` is what was asked for, and `address` that on the first of its servers.
-
-    When it was last seen connected, and the bytes in all, are as the servers count them.
-    """
-    places = part.places.get(row.id, ())
-    uses = part.usages.get(row.id, ())
-    last = max(uses, default=None)
-    return {
-        "id": row.id,
-        "user_id": row.user_id,
-        "user_name": row.user_name,
-        "common_name": row.common_name,
-        "serial": row.serial,
-        "server": row.server,
-        "address": places[0][1] if places else None,
-        "state": GrantState.REVOKING.value if row.id in unproved else row.state,
-        "not_before": stamp_of(row.not_before),
-        "not_after": stamp_of(row.not_after),
-        "revoked_at": stamp_of(row.revoked_at),
-        "servers": [server for server, _ in places],
-        "addresses": dict(places),
-        "pause": row.pause,
-        "last_seen_at": None if last is None else stamp_of(last[0]),
-        "last_seen_on": None if last is None else last[1],
-        "last_seen_from": None if last is None else last[2],
-        "bytes_received": sum(use[3] for use in uses),
-        "bytes_sent": sum(use[4] for use in uses),
-    }

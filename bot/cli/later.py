@@ -1,5 +1,6 @@
 """A command that is imported when it is typed, since each needs other parts of the program."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -7,29 +8,59 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_group
 
+from bot.cli.groups_help import CommandGroup
+
 
 class Later(TyperCommand):
     """Stands for the command in lists and suggestions; whatever is typed goes to the command.
 
     Args:
         place: `module:name`, of a function or of a group.
+        alone: those of a group's commands that have a place of their own, since they need little of
+            what the others do.
     """
 
-    def __init__(self, name: str, place: str, help_: str) -> None:
+    def __init__(
+        self, name: str, place: str, help_: str, alone: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(name, help=help_)
         self.place = place
+        self.alone = alone or {}
 
     def command(self) -> Any:
         """The command itself, with its options and its own help."""
-        module, _, name = self.place.partition(":")
-        found = getattr(import_module(module), name)
+        found = _found(self.place)
         around = typer.Typer(add_completion=False, rich_markup_mode=None)
-        if isinstance(found, typer.Typer):
-            around.add_typer(found, name=self.name)
-        else:
+        if not isinstance(found, typer.Typer):
             around.command(self.name)(found)
-        return get_group(around).commands[str(self.name)]
+            return _built(around, self.name)
+        around.add_typer(found, name=self.name)
+        whole = _built(around, self.name)
+        for each in self.alone:
+            whole.add_command(self._alone(each).commands[each])
+        return whole
 
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+    def make_context(self, info_name: Any, args: list[str], *rest: Any, **kwargs: Any) -> Any:
         """Typer's first call to a command that was typed."""
-        return self.command().make_context(*args, **kwargs)
+        is_alone = args[:1] and args[0] in self.alone
+        command = self._alone(args[0]) if is_alone else self.command()
+        return command.make_context(info_name, args, *rest, **kwargs)
+
+    def _alone(self, name: str) -> Any:
+        """The group with this one command."""
+        group = typer.Typer(name=self.name, help=self.help, cls=CommandGroup)
+        # Typer makes no group of a single command unless it is told so.
+        group.callback()(lambda: None)
+        group.command(name)(_found(self.alone[name]))
+        around = typer.Typer(add_completion=False, rich_markup_mode=None)
+        around.add_typer(group)
+        return _built(around, self.name)
+
+
+def _found(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _built(around: typer.Typer, name: str | None) -> Any:
+    return get_group(around).commands[str(name)]

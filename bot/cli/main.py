@@ -82,11 +82,21 @@ COMMANDS = (
         "Puts a backup back, where there is no data folder yet or an empty one.",
     ),
     Later("ca", "bot.cli.ca:app", "The certificate authority."),
-    Later("server", "bot.cli.server:app", "The OpenVPN servers."),
-    Later("user", "bot.cli.user:app", "The allowlist."),
+    Later(
+        "server",
+        "bot.cli.server:app",
+        "The OpenVPN servers.",
+        {"list": "bot.cli.server_list:list_", "status": "bot.cli.server_status:status"},
+    ),
+    Later("user", "bot.cli.user:app", "The allowlist.", {"list": "bot.cli.user_list:list_"}),
     Later("group", "bot.cli.group:app", "Groups: who gets which servers, addresses and routes."),
-    Later("grant", "bot.cli.grant:app", "Who has access."),
-    Later("request", "bot.cli.request:app", "Requests, decided without Telegram."),
+    Later("grant", "bot.cli.grant:app", "Who has access.", {"list": "bot.cli.grant_list:list_"}),
+    Later(
+        "request",
+        "bot.cli.request:app",
+        "Requests, decided without Telegram.",
+        {"list": "bot.cli.request_list:list_"},
+    ),
     Later("audit", "bot.cli.audit:app", "The audit trail."),
 )
 

@@ -1,30 +1,24 @@
 """`vpnbot server`: the OpenVPN servers."""
 
-import asyncio
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 from shlex import quote
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from bot.access.canaries import current
-from bot.access.endings import AUTHORITY_NOTICE
 from bot.backup.backup import write_new
 from bot.cli import server_group
 from bot.cli.adopt import adopt
 from bot.cli.firewall import firewall
 from bot.cli.groups_help import CommandGroup
 from bot.cli.sessions import sessions
-from bot.cli.shared import operator, say, show, stamp, with_office
+from bot.cli.shared import operator, say, with_office
 from bot.cli.ssh import HostKey, Ssh, SshKey, Sudo, confirm, key, ssh_, tell_way, way_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
-from bot.fleet.live_servers import remote_of
-from bot.handover.sets import SetLook, line, look_at_sets, sentences
 from bot.office import Office
 from bot.process.privileges import as_root
 from bot.setup.deploying import SUDO_LASTS, SUDOERS_FILE
@@ -37,10 +31,8 @@ from bot.setup.servers import (
     pack_server,
     remove_server,
 )
-from bot.texts.canary import seen_from_outside
 from bot.texts.fill import utc
-from storage.records import CanaryLook, Server, ServerName
-from vpn.findings import ServerStatus
+from storage.records import Server, ServerName
 from vpn.host.ssh_address import sudoers_line
 from vpn.values import parse_remote
 
@@ -185,68 +177,6 @@ def deploy(
     with_office(work)
 
 
-@app.command("list")
-def list_(as_json: AsJson = False) -> None:
-    """The servers."""
-
-    async def work(office: Office) -> None:
-        async with office.database.reading() as tx:
-            servers = await tx.servers.all()
-        rows = [
-            {
-                "name": server.name,
-                "remote": str(remote_of(server)),
-                "directory": server.directory,
-                "network": server.network,
-                "network6": server.network6,
-                "ssh": None if server.ssh is None else server.ssh["address"],
-            }
-            for server in servers
-        ]
-        elsewhere = ("ssh",) if any(row["ssh"] for row in rows) else ()
-        show(rows, ("name", "remote", "directory", "network", *elsewhere), as_json=as_json)
-
-    with_office(work)
-
-
-@app.command("status")
-def status(as_json: AsJson = False) -> None:
-    """What each server answers now."""
-
-    async def work(office: Office) -> bool:
-        async with office.database.reading() as tx:
-            servers = await tx.servers.all()
-            seen = await tx.canaries.looks()
-            sets = await look_at_sets(tx)
-        now, period_s = office.clock(), office.settings.canary
-        looks = {name: current(look, now, period_s) for name, look in seen.items()}
-        states = await asyncio.gather(*(office.fleet.status(server) for server in servers))
-        rows = [
-            _status_object(state, looks.get(ServerName(state.server)), sets) for state in states
-        ]
-        shown = [name for name in (rows[0] if rows else ("name",)) if sets or name != "sets"]
-        if not as_json:
-            rows = [row | {"sets": " ".join(row["sets"])} for row in rows]
-        show(rows, shown, as_json=as_json)
-        if not as_json:
-            for state in states:
-                for finding in state.findings:
-                    say(f"{state.server}: {finding.detail}")
-            for look in looks.values():
-                template, said = seen_from_outside(look)
-                say(f"{look.server}: {template.format(said=said, moment=utc(look.at))}.")
-            answers = {ServerName(state.server): state for state in states}
-            for each in sets:
-                say(line(each, sentences(each, answers, looks)))
-            ends = office.fleet.authority_end()
-            if ends - now < AUTHORITY_NOTICE and len(office.keyring.numbers()) == 1:
-                say(f"The CA ends at {utc(ends)}; have another take its place: vpnbot ca rotate")
-        return all(state.reachable for state in states)
-
-    if not with_office(work):
-        raise typer.Exit(1)
-
-
 @app.command("remove")
 def remove(name: Name) -> None:
     """Takes a server out; what it had not proved by then stays unproved, and says so."""
@@ -283,29 +213,6 @@ def tell_deployed(server: Server, deployed: Deployed, *, has_list: bool = False)
         say(f"Still to be run as root on {place}, where it is not done yet:")
     for command in report.commands:
         say(f"  {command}")
-
-
-def _status_object(
-    state: ServerStatus, look: CanaryLook | None, sets: Sequence[SetLook]
-) -> dict[str, Any]:
-    return {
-        "name": state.server,
-        "reachable": state.reachable,
-        "crl_number": state.crl_number,
-        "crl_this_update": stamp(state.crl_signed_at),
-        "sessions": state.sessions,
-        "restart_pending": state.restart_pending,
-        "open_to_others": bool(state.open_to_others),
-        # Whether clients get in as they should; `null` where that was not tried.
-        "well_from_outside": None if look is None or look.untried else not look.troubles,
-        "tried_at": stamp(look.at if look else None),
-        "untried": look and look.untried,
-        "troubles_from_outside": None if look is None else ", ".join(look.troubles),
-        "certificate_end": stamp(state.certificate_end),
-        "clock_ahead_s": state.clock_ahead and round(state.clock_ahead.total_seconds()),
-        # Those that it belongs to.
-        "sets": [each.name for each in sets if state.server in each.servers],
-    }
 
 
 def _network6(text: str) -> IPv6Network:

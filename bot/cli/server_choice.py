@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from bot.cli.asking import Asker
 from bot.cli.server import parse_address, parse_network
 from bot.errors import BadSettings, NotDone
-from bot.fleet.live_servers import remote_of, spec_of
+from bot.fleet.live_servers import spec_of
+from bot.fleet.remote import remote_of
 from bot.office import open_office
 from bot.process.privileges import ROOT, as_root
 from bot.settings import Settings

@@ -9,23 +9,24 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
-from typing import Any, TypeVar
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.access.durations import parse_duration
 from bot.access.permission import Actor
+from bot.core import Core
+from bot.desk import open_desk
 from bot.errors import BadDataFolder, BadSettings
-from bot.office import Office, open_office
 from bot.process.data_folder import DataFolder, account_name
 from bot.process.env_file import ENV_FILE, env_owner
 from bot.process.privileges import ROOT, act_as
 from bot.settings import PREFIX, Settings, load_settings
 from bot.shown import is_plain, one_line
+from bot.texts.durations import duration_text
 from bot.texts.fill import utc
-from bot.texts.refusals import duration_text
 from vpn.host.safe_place import weak_step
+
+if TYPE_CHECKING:
+    from bot.office import Office
 
 _WIDE = 1000
 # Columns with an id of ours.
@@ -41,12 +42,29 @@ _DURATIONS = frozenset({"duration", "max_duration"})
 _Result = TypeVar("_Result")
 
 
-def with_office(work: Callable[[Office], Awaitable[_Result]], *, is_first: bool = False) -> _Result:
-    """Runs a command's work on the data folder, as the account that owns it.
+def with_core(work: Callable[[Core], Awaitable[_Result]]) -> _Result:
+    """Runs a command's work on the database alone, as the account that owns the data folder."""
+    settings = settings_of_owner()
+    require_data_folder(settings)
+
+    async def run() -> _Result:
+        async with open_desk(settings) as desk:
+            return await work(desk.core)
+
+    return asyncio.run(run())
+
+
+def with_office(
+    work: Callable[["Office"], Awaitable[_Result]], *, is_first: bool = False
+) -> _Result:
+    """Runs a command's work on data folder and servers, as the account that owns the folder.
 
     Args:
         is_first: whether the command may be the first one ever, and make the folder.
     """
+    # Slow to import, with all that is for servers; listings go without.
+    from bot.office import open_office  # noqa: PLC0415
+
     settings = settings_of_owner()
     if not is_first:
         require_data_folder(settings)
@@ -173,6 +191,10 @@ def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: boo
     if as_json:
         print(in_json(rows, indent=2))
         return
+    # Slow to import, and what prints JSON needs it not.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False)
     for column in columns:
         # A name is folded rather than cut: half a serial helps nobody. An id stays whole: it is

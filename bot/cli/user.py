@@ -12,17 +12,15 @@ from bot.access.refusals import Refusal, Refused
 from bot.cli import absence, invitations, pausing, staff
 from bot.cli.group import tell_changed
 from bot.cli.groups_help import CommandGroup
-from bot.cli.printing import show_parts
 from bot.cli.revoke import print_receipt
-from bot.cli.shared import operator, say, stamp, with_office
+from bot.cli.shared import operator, say, with_office
 from bot.office import Office
 from bot.receipts import maybe_text
 from bot.texts import people as words
 from bot.texts.fill import plain
 from storage.group_records import GroupName
-from storage.pauses import PersonPause
 from storage.records import UserId
-from storage.role_records import Appointment, Role
+from storage.role_records import Role
 
 app = typer.Typer(help="The allowlist.", no_args_is_help=True, cls=CommandGroup)
 app.command("invite")(invitations.invite)
@@ -106,79 +104,11 @@ async def _link(case: Case, user_id: UserId, same_as: str) -> str:
     return plain(words.TOGETHER, name=name, id=other)
 
 
-def _pause_of(pause: PersonPause | None) -> dict[str, object]:
-    return {
-        "paused_since": None if pause is None else stamp(pause.since),
-        "paused_until": None if pause is None else stamp(pause.until),
-    }
-
-
-def _role_of(given: Appointment | None, *, as_json: bool) -> dict[str, object]:
-    """For a script the two apart."""
-    if as_json:
-        return {"role": given and given.role, "role_groups": list(given.groups) if given else []}
-    of = f" ({', '.join(given.groups)})" if given and given.groups else ""
-    return {"role": f"{given.role}{of}" if given else None}
-
-
 class Wanted(StrEnum):
     ADMIN = Role.ADMIN.value
     APPROVER = Role.APPROVER.value
     AUDITOR = Role.AUDITOR.value
     NONE = "none"
-
-
-class Listed(StrEnum):
-    ALLOWED = "allowed"
-    OFF = "off"
-
-
-@app.command("list")
-def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="No more than so many.")
-    ] = None,
-    state: Annotated[
-        Listed | None, typer.Option(help="Only those on the allowlist, or off it.")
-    ] = None,
-    user: Annotated[
-        str | None, typer.Option(metavar="WHO", help="Only those who may be meant by this.")
-    ] = None,
-) -> None:
-    """Everybody who is known, on the allowlist or not."""
-
-    async def work(office: Office) -> None:
-        async with office.database.reading() as tx:
-            accounts = None
-            if user is not None:
-                fits = await who.people_meant(office.case(tx, operator()), user)
-                accounts = [person.id for person in (*fits.people, *fits.near)]
-            given = await tx.roles.all()
-            found = tx.listings.people(
-                allowed=None if state is None else state is Listed.ALLOWED,
-                accounts=accounts,
-                limit=limit,
-            )
-            pauses = {one.user_id: one for one in await tx.pauses.all()}
-            parts = (
-                [
-                    {
-                        "id": r.id,
-                        "name": r.name,
-                        "username": r.username,
-                        "allowed": r.allowed,
-                        **_role_of(given.get(r.id), as_json=as_json),
-                        **_pause_of(pauses.get(r.id)),
-                    }
-                    for r in rows
-                ]
-                async for rows in found
-            )
-            columns = ("id", "name", "username", "allowed", "role", "paused_since", "paused_until")
-            await show_parts(parts, columns, as_json=as_json)
-
-    with_office(work)
 
 
 @app.command("role")

@@ -7,13 +7,14 @@ from pathlib import Path, PurePosixPath
 
 from bot.access.endings import ServerEnd
 from bot.fleet.elsewhere import host_elsewhere
+from bot.fleet.remote import remote_of
 from storage.records import Server
 from vpn.configuration.adopted import certificate_end_of
 from vpn.host.interface import ServerHost
 from vpn.host.local import LocalHost
 from vpn.layout import DEPLOYED, Layout
 from vpn.proof.live import LiveServer
-from vpn.values import Protocol, Remote, ServerSpec
+from vpn.values import ServerSpec
 
 
 def spec_of(server: Server) -> ServerSpec:
@@ -29,11 +30,6 @@ def spec_of(server: Server) -> ServerSpec:
         account=server.account,
         network6=IPv6Network(server.network6) if server.network6 else None,
     )
-
-
-def remote_of(server: Server) -> Remote:
-    """Where its clients dial."""
-    return Remote(server.remote_host, server.remote_port, Protocol(server.protocol))
 
 
 def layout_of(server: Server) -> Layout:

@@ -14,13 +14,14 @@ from bot.access.permission import THE_BOT
 from bot.core import Core
 from bot.errors import NotDone
 from bot.fleet.fleet import Fleet
-from bot.fleet.live_servers import remote_of
 from bot.fleet.others import Others
+from bot.fleet.remote import remote_of
 from bot.handover.fields import Fields, fields_of, friendly_name
 from bot.handover.handover import Handover, Sample, Topic
 from bot.keyring import Keyring
+from pki.algorithms import KeyAlgorithm
 from pki.authority import pem_of
-from pki.keys import KeyAlgorithm, matching_algorithm
+from pki.keys import matching_algorithm
 from pki.locked_key import lock_key
 from pki.passphrase import new_passphrase
 from pki.serial import parse_serial

@@ -16,7 +16,7 @@ from bot.process.locks import is_locked
 from bot.process.reserve import Reserve
 from bot.settings import PREFIX, Settings, open_to_others
 from bot.texts import health as words
-from bot.texts.refusals import duration_text
+from bot.texts.durations import duration_text
 from vpn.errors import HostError
 from vpn.host.local import LocalHost
 from vpn.host.machine import LITTLE_ROOM, room_left

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.fleet.elsewhere import address_of
-from bot.fleet.live_servers import live_server, remote_of
+from bot.fleet.live_servers import live_server
+from bot.fleet.remote import remote_of
 from bot.health.results import ShellLine, Trouble, mend_with, of_server, trouble, trouble_from
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder

@@ -12,9 +12,10 @@ from bot.access.names import NAME_LENGTH, clean
 from bot.access.revocation import lets_in
 from bot.errors import VpnbotError
 from bot.fleet.elsewhere import address_of
-from bot.fleet.live_servers import layout_of, live_server, remote_of
+from bot.fleet.live_servers import layout_of, live_server
 from bot.fleet.on_hold import neighbours
 from bot.fleet.presence import compare
+from bot.fleet.remote import remote_of
 from bot.health.look import Look, Routing, Surroundings, found_on, mended_there, said_of
 from bot.health.results import Fine, Result, Trouble
 from bot.health.routing import routing_of, unseen_from

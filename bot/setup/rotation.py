@@ -31,7 +31,8 @@ from bot.access.permission import Actor
 from bot.access.revocation import lets_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
-from bot.fleet.live_servers import host_of, layout_of, remote_of
+from bot.fleet.live_servers import host_of, layout_of
+from bot.fleet.remote import remote_of
 from bot.office import Office
 from bot.process.locks import locked
 from bot.setup.first_time import AUTHORITY_NAME

@@ -5,7 +5,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 
 from bot.access.messages import DeliverNote
 from bot.texts import machine, more_time
-from bot.texts.fill import Plural, Template
+from bot.texts.fill import Plural
 from storage.records import GrantState, RequestState
 
 # --- /start and /help --------------------------------------------------------------------------
@@ -418,19 +418,3 @@ BUTTON_REMOVE_YES = "Remove now"
 BUTTON_RENEW_YES = "New profile now"
 BUTTON_NO = "Keep it"
 BUTTON_NOT_NOW = "Not now"
-
-# --- Durations ---------------------------------------------------------------------------------
-
-_UNITS: tuple[tuple[int, Template], ...] = (
-    (86_400, Plural("{count} day", "{count} days")),
-    (3600, Plural("{count} hour", "{count} hours")),
-    (60, Plural("{count} minute", "{count} minutes")),
-)
-
-
-def duration_unit(seconds: int) -> tuple[int, Template]:
-    """The number and the unit that show a duration best."""
-    for size, template in _UNITS:
-        if seconds % size == 0:
-            return seconds // size, template
-    return seconds // 60, _UNITS[-1][1]

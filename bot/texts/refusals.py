@@ -18,6 +18,7 @@ from bot.texts import (
     trouble,
     whose,
 )
+from bot.texts.durations import duration_text
 from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
@@ -255,20 +256,6 @@ def in_toast(refused: Refused) -> str:
 
 def in_terminal(refused: Refused) -> str:
     return plain(_IN_TERMINAL[refused.code], **_values(refused))
-
-
-def duration_text(seconds: int) -> str:
-    """For example `7 days`."""
-    count, template = chat.duration_unit(seconds)
-    return plain(template, count=count)
-
-
-def span_text(seconds: int) -> str:
-    """About how long that is, for example `40 days`."""
-    for unit in (86_400, 3600):
-        if seconds >= 2 * unit:
-            return duration_text(round(seconds / unit) * unit)
-    return duration_text(max(1, round(seconds / 60)) * 60)
 
 
 def _values(refused: Refused) -> dict[str, object]:

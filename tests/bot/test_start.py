@@ -43,14 +43,48 @@ def test_what_needs_no_command_imports_none(option: str, tmp_path: Path) -> None
     assert imported & {later.place.partition(":")[0] for later in COMMANDS} == set()
 
 
-def test_a_command_imports_no_other(tmp_path: Path) -> None:
-    imported = _imported_by(tmp_path, "user", "list")
-    others = {"server", "init", "ca", "grant", "import_easyrsa", "adopt", "backup"}
+# Of each listing, with the module that it is in.
+LISTINGS = {
+    ("user", "list"): "bot.cli.user_list",
+    ("grant", "list"): "bot.cli.grant_list",
+    ("server", "list"): "bot.cli.server_list",
+    ("request", "list"): "bot.cli.request_list",
+}
 
-    assert "bot.cli.user" in imported
-    assert imported & {"telegram", "asyncssh", "alembic", "jinja2"} == set()
+
+@pytest.fixture(name="folder", scope="module")
+def folder_(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a database, so that a listing imports no migrations."""
+    folder = tmp_path_factory.mktemp("listed")
+    (folder / "data").mkdir(mode=0o700)
+    subprocess.run([VPNBOT, "user", "list"], cwd=folder, stdout=subprocess.DEVNULL, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("typed", LISTINGS, ids=" ".join)
+def test_a_listing_imports_what_it_lists_from(typed: tuple[str, str], folder: Path) -> None:
+    imported = _imported_by(folder, *typed, "--json")
+
+    # It came as far as the database.
+    assert "sqlalchemy.dialects.sqlite.aiosqlite" in imported
+    assert {name for name in imported if name.startswith("bot.cli.")} <= {
+        *("bot.cli.main", "bot.cli.later", "bot.cli.groups_help", "bot.cli.version"),
+        *("bot.cli.shared", "bot.cli.printing", LISTINGS[typed]),
+    }
+    assert imported & {"telegram", "asyncssh", "alembic", "jinja2", "httpx"} == set()
+    assert imported & {"cryptography", "rich.console"} == set()
     assert imported & {"sqlalchemy.orm", "sqlalchemy.dialects.postgresql"} == set()
-    assert imported & {f"bot.cli.{name}" for name in others} == set()
+    # All that is for servers and for the chat.
+    assert imported & {"bot.office", "bot.chat", "bot.handover", "vpn.proof"} == set()
+    assert imported & {"bot.texts.chat", "bot.texts.refusals", "vpn.configuration"} == set()
+
+
+def test_what_servers_answer_needs_no_other_command(tmp_path: Path) -> None:
+    imported = _imported_by(tmp_path, "server", "status")
+
+    assert "bot.cli.server_status" in imported
+    assert imported & {"telegram", "asyncssh", "alembic", "jinja2", "bot.setup"} == set()
+    assert imported & {f"bot.cli.{name}" for name in ("server", "adopt", "ssh", "user")} == set()
 
 
 @pytest.mark.parametrize("later", COMMANDS, ids=lambda later: later.name)

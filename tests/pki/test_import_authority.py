@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from pki.algorithms import KeyAlgorithm
 from pki.authority import Authority
 from pki.authority_files import import_authority, load_authority, load_certificate
 from pki.crl import Revocation, RevocationReason, read_crl
 from pki.easyrsa import open_key, read_pki
 from pki.errors import AuthorityExists, UnfitAuthority, WrongPassphrase
 from pki.key_ids import authority_key_id
-from pki.keys import KeyAlgorithm
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.pki.easyrsa_pkis import OLD_PASSPHRASE, EasyRsa2
 from tests.pki.tools import (

@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from pki.algorithms import KeyAlgorithm
 from pki.authority import Authority, IssuedCertificate
 from pki.crl import Revocation, RevocationReason, read_crl
 from pki.errors import DamagedAuthority
 from pki.key_ids import AuthorityKey
-from pki.keys import KeyAlgorithm, generate_key, matching_algorithm, signing_hash
+from pki.keys import generate_key, matching_algorithm, signing_hash
 from tests.pki.tools import NOW, WEEK, authority_with, openssl, saved, serial
 
 needs_openssl = pytest.mark.skipif(

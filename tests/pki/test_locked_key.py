@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from pki.algorithms import KeyAlgorithm
 from pki.errors import DamagedKey, WrongPassphrase
-from pki.keys import KeyAlgorithm, generate_key
+from pki.keys import generate_key
 from pki.locked_key import lock_key
 from pki.passphrase import new_passphrase
 

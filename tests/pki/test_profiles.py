@@ -6,8 +6,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from pki.algorithms import KeyAlgorithm
 from pki.authority import Authority, IssuedCertificate
-from pki.keys import KeyAlgorithm
 from pki.profiles import CA, CLIENT, RSA_SERVER, SERVER, CertificateProfile
 from tests.pki.tools import NOW, WEEK, client, serial, server
 

@@ -15,9 +15,9 @@ from bot.chat.delivery import ChatDelivery, TelegramCourier
 from bot.chat.outcomes import failure_at_telegram
 from bot.chat.sender import Sender
 from bot.core import Core
+from bot.desk import real_chance
 from bot.handover.delivery import Came, Delivery, Outcome
 from bot.handover.profiles import Profile
-from bot.office import real_chance
 from bot.process.clock import since_boot, utc_now
 from demo.api.faults import Fault, status
 from demo.people import DemoPerson

@@ -16,7 +16,7 @@ from bot.access.permission import THE_BOT
 from bot.chat.outcomes import failure_at_telegram
 from bot.chat.sender import Handling, Sender
 from bot.core import Core
-from bot.office import real_chance
+from bot.desk import real_chance
 from storage.database import open_database, sqlite_url
 from storage.outbox import Done
 from storage.records import ChatId, OutboxItem, OutboxKind

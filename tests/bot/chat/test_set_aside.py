@@ -16,7 +16,7 @@ from bot.chat.outcomes import failure_at_telegram
 from bot.chat.sender import Decision, Handling, Sender
 from bot.chat.wire import OddResult
 from bot.core import Core
-from bot.office import real_chance
+from bot.desk import real_chance
 from storage.outbox import Done, Next
 from storage.records import ChatId, OutboxItem, OutboxKind, UserId
 from tests.company import until

@@ -8,9 +8,10 @@ import pytest
 
 from bot.office import Office
 from bot.rounds.keeper import Keeper
+from pki.algorithms import KeyAlgorithm
 from pki.authority import Authority, self_signed
 from pki.crl import read_crl
-from pki.keys import KeyAlgorithm, generate_key
+from pki.keys import generate_key
 from pki.serial import SerialNumber
 from tests.bot.rounds.keeping import (
     MINUTE,

@@ -39,6 +39,7 @@ from bot.texts import (
     trouble,
     whose,
 )
+from bot.texts.durations import duration_text
 from bot.texts.fill import (
     Plural,
     Template,
@@ -411,7 +412,7 @@ def test_a_duration_that_is_too_long_is_said_in_words() -> None:
     ],
 )
 def test_a_duration_in_words(seconds: int, text: str) -> None:
-    assert refusals.duration_text(seconds) == text
+    assert duration_text(seconds) == text
 
 
 def test_the_first_word_of_a_button_says_what_happens() -> None:

@@ -1,0 +1,9 @@
+"""What clients of a server dial."""
+
+from storage.records import Server
+from vpn.values import Protocol, Remote
+
+
+def remote_of(server: Server) -> Remote:
+    """Where its clients dial."""
+    return Remote(server.remote_host, server.remote_port, Protocol(server.protocol))
