@@ -60,9 +60,17 @@ _SHARED = (
     .group_by(_people.c.name_key)
     .having(func.count(func.coalesce(_people.c.same_as, _people.c.id).distinct()) > 1)
 )
-_ACCOUNTS = (
-    select(_people.c.id).where(_people.c.same_as == bindparam("person")).order_by(_people.c.id)
+_asked = _people.alias()
+_KNOWN_BY = (
+    select(func.coalesce(_asked.c.same_as, _asked.c.id))
+    .where(_asked.c.id == bindparam("user_id"))
+    .scalar_subquery()
 )
+# All accounts of the person whose account `user_id` is.
+THEIR_ACCOUNTS = select(_people.c.id).where(
+    or_(_people.c.id == _KNOWN_BY, _people.c.same_as == _KNOWN_BY)
+)
+_KNOWN_FIRST = THEIR_ACCOUNTS.order_by(_people.c.same_as.is_not(None), _people.c.id)
 
 
 class People(Repository):
@@ -176,10 +184,10 @@ class People(Repository):
         person = await self.get(user_id)
         return user_id if person is None or person.same_as is None else person.same_as
 
-    async def accounts_of(self, person: UserId) -> Sequence[UserId]:
-        """All accounts of a person, the one they are known by first."""
-        rows = await self._connection.execute(_ACCOUNTS, {"person": person})
-        return [person, *(UserId(user_id) for user_id in rows.scalars())]
+    async def accounts_of(self, user_id: UserId) -> Sequence[UserId]:
+        """All accounts of a person, whichever is given; the one they are known by first."""
+        rows = await self._connection.execute(_KNOWN_FIRST, {"user_id": user_id})
+        return list(rows.scalars()) or [user_id]
 
     async def disallow(self, user_id: UserId) -> None:
         await self._set(user_id, allowed=False, revision=_NEXT)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.access import destinations, durations, holdings, roles
+from bot.access import destinations, durations, roles
 from bot.access.case import Case
 from bot.access.lineage import extended_by
 from bot.access.permission import telegram_key
@@ -198,7 +198,7 @@ async def lately(tx: Transaction, request: Request) -> Sequence[Past]:
     """
     since = request.asked_at - _LATELY
     past: list[Past] = []
-    for account in await holdings.accounts_of(tx, request.user_id):
+    for account in await tx.people.accounts_of(request.user_id):
         past += [
             Past(Verdict.DENY, str(one.server), one.decided_at, one.decided_by, one.decided_by_name)
             for one in await tx.requests.of_user(account)

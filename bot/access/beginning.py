@@ -1,12 +1,12 @@
 """What was approved for later begins: its profile goes out minutes before, by what binds then."""
 
-from bot.access import approvals, demands, destinations, holdings, messages, requests
+from bot.access import approvals, demands, destinations, messages, requests
 from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
-from bot.access.terms import groups_of, open_to
+from bot.access.terms import open_to
 from storage.records import EndReason, Request, ServerName, Verdict
 
 _TAKEN = (EndReason.REVOKED, EndReason.REMOVED, EndReason.STOLEN)
@@ -41,7 +41,7 @@ async def _begin(case: Case, request: Request) -> None:
     if await _is_revoked_since(case, request):
         raise Refused(Refusal.REVOKED_SINCE)
     opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
-    open_to(await groups_of(case.tx, requester.id), opened)
+    open_to(await case.tx.groups.of_person(requester.id), opened)
     theirs = await approvals.terms_for(case.tx, request)
     lacking = await demands.lacking(case, request, theirs)
     if lacking is not None:
@@ -60,7 +60,7 @@ async def _is_revoked_since(case: Case, request: Request) -> bool:
     decided_at = request.decided_at or request.asked_at
     theirs = [
         grant
-        for account in await holdings.accounts_of(case.tx, request.user_id)
+        for account in await case.tx.people.accounts_of(request.user_id)
         for grant in await case.tx.grants.of_user(account)
     ]
     return any(

@@ -22,7 +22,7 @@ from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, require, require_decision
 from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
-from bot.access.terms import groups_of, open_to
+from bot.access.terms import open_to
 from storage.records import (
     PATIENCE,
     Grant,
@@ -128,7 +128,7 @@ async def approve(
         durations.within_limit(seconds, case.rules.max_duration)
         durations.within_limit(seconds, limit)
         opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
-        open_to(await groups_of(case.tx, requester.id), opened)
+        open_to(await case.tx.groups.of_person(requester.id), opened)
         lacking = await demands.lacking(case, request, await approvals.terms_for(case.tx, request))
         if lacking is not None:
             raise lacking

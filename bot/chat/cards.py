@@ -147,7 +147,7 @@ async def _undecided(
     live = sum(one.is_live for one in has)
     unproved = len(has) - live
     past = await approvals.lately(tx, request)
-    used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
+    used = await tx.usages.last_of(await tx.people.accounts_of(request.user_id))
     me = await tx.people.person_of(viewer)
     own = await tx.people.person_of(request.user_id) == me
     decides = viewer in await approvals.deciders(case, request)

@@ -162,7 +162,7 @@ async def _grants_of(scene: Scene, fits: Fits, said: str) -> Reply:
     accounts = [
         account
         for person in fits.people
-        for account in await holdings.accounts_of(scene.tx, person.id)
+        for account in await scene.tx.people.accounts_of(person.id)
     ]
     has = [one.grant for one in await holdings.of_accounts(scene.tx, scene.case.now, accounts)]
     found = [*has, *(grant for grant in fits.grants if grant not in has)]
