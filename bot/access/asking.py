@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.access import (
-    approvals,
     demands,
     destinations,
     durations,
@@ -16,6 +15,7 @@ from bot.access import (
 )
 from bot.access.case import Case
 from bot.access.destinations import Destination
+from bot.access.hearing import hear
 from bot.access.keys import require_way
 from bot.access.messages import DeliverNote
 from bot.access.names import REASON_LENGTH, clean
@@ -230,9 +230,9 @@ async def _given_at_once(
     except Refused:
         return None
     await messages.deliver(case, requester.id, grant.id, DeliverNote.FIRST)
-    person = await case.tx.people.person_of(user_id)
-    for one in await approvals.deciders(case, request):
-        if await case.tx.people.person_of(one) != person:
+    heard = await hear(case, request)
+    for one in heard.deciders:
+        if heard.person_of(one) != heard.requester:
             await messages.card(case, one, request.id)
     return await requests.known_request(case.tx, request.id)
 

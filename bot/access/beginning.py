@@ -1,7 +1,8 @@
 """What was approved for later begins: its profile goes out minutes before, by what binds then."""
 
-from bot.access import approvals, demands, destinations, messages, requests
+from bot.access import demands, messages, requests
 from bot.access.case import Case
+from bot.access.hearing import hear
 from bot.access.messages import DeliverNote, Notice
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
@@ -40,14 +41,12 @@ async def _begin(case: Case, request: Request) -> None:
     requester = await requests.allowed_requester(case.tx, request)
     if await _is_revoked_since(case, request):
         raise Refused(Refusal.REVOKED_SINCE)
-    opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
-    open_to(await case.tx.groups.of_person(requester.id), opened)
-    theirs = await approvals.terms_for(case.tx, request)
-    lacking = await demands.lacking(case, request, theirs)
+    heard = await hear(case, request)
+    open_to(heard.groups, {ServerName(request.server or ""): heard.opened})
+    lacking = await demands.lacking(case, request, heard.theirs)
     if lacking is not None:
         raise lacking
-    seconds = theirs.limit(min(request.duration, case.rules.max_duration))
-    await case.tx.requests.begin(request.id, seconds)
+    await case.tx.requests.begin(request.id, heard.limit)
     begun = await requests.known_request(case.tx, request.id)
     await case.record("request.begin", begun, user_id=begun.user_id)
     grant = await requests.reserve(case, begun, requester)
