@@ -201,6 +201,12 @@ class People(Repository):
 
     async def note_username(self, user_id: UserId, username: str | None, now: datetime) -> None:
         """Somebody wrote with this username, which is nobody else's from now on."""
+        person = await self.get(user_id)
+        if person is not None and person.username == username:
+            # Whoever had taken it since would have taken it from them.
+            if username is not None and _is_due(person.username_seen_at, now):
+                await self._set(user_id, username_seen_at=now)
+            return
         key = username_key(username)
         if key is not None:
             holders = await self._where(_people.c.username_key == key, _people.c.id != user_id)
@@ -211,13 +217,8 @@ class People(Repository):
                 .where(_newcomers.c.username_key == key, _newcomers.c.id != user_id)
                 .values(username=None, username_key=None)
             )
-        person = await self.get(user_id)
-        if person is None:
-            return
-        if person.username != username:
+        if person is not None:
             await self._rename(person, person.name, username=username, seen_at=now)
-        elif username is not None and _is_due(person.username_seen_at, now):
-            await self._set(user_id, username_seen_at=now)
 
     async def set_reachable(self, user_id: UserId, *, reachable: bool) -> None:
         """Sets whether Telegram lets the bot write to this person."""

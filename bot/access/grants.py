@@ -120,7 +120,7 @@ async def require_outlived(case: Case, not_after: datetime) -> int:
     never be made, or would work for nobody.
     """
     number = await case.tx.rotation.signing()
-    authority = case.authorities.get(number)
+    authority = case.lifetime_of(number)
     if authority is None:
         return number
     if case.now < authority.begins:

@@ -230,9 +230,10 @@ async def reached(case: Case, user_id: UserId) -> bool:
 
     What they missed is brought up to date. Strangers are not stored.
     """
-    if user_id in case.rules.admins:
-        await case.tx.people.know(user_id, str(user_id), case.now)
     person = await case.tx.people.get(user_id)
+    if person is None and user_id in case.rules.admins:
+        await case.tx.people.know(user_id, str(user_id), case.now)
+        person = await case.tx.people.get(user_id)
     if person is None or person.reachable is True:
         return False
     await case.tx.people.set_reachable(user_id, reachable=True)

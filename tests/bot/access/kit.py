@@ -115,7 +115,7 @@ class Paper:
         lives = {1: Lifetime(self.authority_begins_at, ends_at)}
         gives, expires = self.may_give, self.may_expire
         may = {"may_give": gives, "may_expire": expires}
-        return Case(tx, self.now, self.rules, self.chance, actor, lives, **may)
+        return Case(tx, self.now, self.rules, self.chance, actor, lives.get, **may)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"
