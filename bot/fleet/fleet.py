@@ -240,21 +240,20 @@ class Fleet:
                 log_failure(log, f"There is no CRL for {server.name}", error)
                 problem = str(error) if isinstance(error, VpnError) else "No CRL could be signed."
             live = live_server(server)
-            cutting = live.cut(
+            proofs = await live.cut(
                 await self._targets(name, grants),
                 crl_pem=pem,
                 no_crl=problem,
                 issuers=self._keyring.certificates(),
                 now=self._clock,
             )
-            # The proof says nothing of the firewall, and does not wait for it longer than this.
-            noting = self._members.try_to_note(name, live)
-            proofs, _ = await asyncio.gather(cutting, noting)
             number = pem and crl.crl_number(pem)
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._note_published(server, pem, number)
                 await self._catching_up.after(server)
             await record(tuple(zip(grants, proofs, strict=True)))
+            # The proof says nothing of the firewall, and does not wait for it.
+            await self._members.try_to_note(name, live)
 
     async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
         async with self._database.reading() as tx:
