@@ -9,10 +9,19 @@ from datetime import datetime, timedelta
 from bot.access import destinations, durations, holdings, roles
 from bot.access.case import Case
 from bot.access.lineage import extended_by
-from bot.access.permission import telegram_key
+from bot.access.messages import private_chat
+from bot.access.permission import Act, may, telegram_key
 from bot.access.terms import Terms, terms_of
 from storage.group_records import GroupName
-from storage.records import LIVE_STATES, EndReason, Request, RequestState, UserId, Verdict
+from storage.records import (
+    LIVE_STATES,
+    EndReason,
+    OutboxKind,
+    Request,
+    RequestState,
+    UserId,
+    Verdict,
+)
 from storage.transaction import Transaction
 
 _DIGEST_LENGTH = 8
@@ -73,6 +82,20 @@ async def deciders(case: Case, request: Request) -> tuple[UserId, ...]:
     return await roles.deciders(case.tx, case.rules, [group.name for group in theirs.groups])
 
 
+async def may_see(case: Case, request: Request, viewer: UserId) -> bool:
+    """An approver sees what they may decide on, and what became of it; admins and auditors all.
+
+    Of what others decide on now they see the end, where they had its card before.
+    """
+    actor = await roles.identify(case.tx, case.rules, viewer, "")
+    if may(actor, Act.LOOK) or viewer in await deciders(case, request):
+        return True
+    if request.state is RequestState.PENDING or not may(actor, Act.DECIDE):
+        return False
+    posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))
+    return any(one.chat_id == private_chat(viewer) for one in posted)
+
+
 async def is_asked(case: Case, request: Request, user_id: UserId) -> bool:
     """Whether this account's word would bring the request nearer to a decision."""
     return user_id in await _with_a_say(case, request)
@@ -81,7 +104,8 @@ async def is_asked(case: Case, request: Request, user_id: UserId) -> bool:
 async def asked(case: Case, request: Request) -> Sequence[UserId]:
     """Who gets its card: everybody whose word counts and who is there.
 
-    For nobody all admins, who can see to it: those who are there, or else whoever there is.
+    Where those who are there are too few to decide on it, whoever is away gets it, too. For nobody
+    all admins, who can see to it: those who are there, or else whoever there is.
     """
     if found := await _with_a_say(case, request):
         return found
@@ -96,7 +120,14 @@ async def _with_a_say(case: Case, request: Request) -> Sequence[UserId]:
         for one in await deciders(case, request)
         if needed.counts(await case.tx.people.person_of(one), ())
     ]
-    return await _who_are_there(case, found)
+    there = await _who_are_there(case, found)
+    if not there or len(there) == len(found):
+        return there
+    people = {await case.tx.people.person_of(one) for one in there}
+    people |= {one.person for one in await given(case, request)}
+    # Nobody's own word counts.
+    people.discard(await case.tx.people.person_of(request.user_id))
+    return found if needed.missing(people) else there
 
 
 async def _who_are_there(case: Case, accounts: Sequence[UserId]) -> Sequence[UserId]:
@@ -196,9 +227,13 @@ async def lately(tx: Transaction, request: Request) -> Sequence[Past]:
 
     Whoever was told no by one admin may have asked another one since.
     """
-    since = request.asked_at - _LATELY
+    return await against(tx, request.user_id, request.asked_at - _LATELY)
+
+
+async def against(tx: Transaction, user_id: UserId, since: datetime) -> Sequence[Past]:
+    """What admins decided against somebody, by any of their accounts, newest first."""
     past: list[Past] = []
-    for account in await holdings.accounts_of(tx, request.user_id):
+    for account in await holdings.accounts_of(tx, user_id):
         past += [
             Past(Verdict.DENY, str(one.server), one.decided_at, one.decided_by, one.decided_by_name)
             for one in await tx.requests.of_user(account)

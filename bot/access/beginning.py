@@ -3,7 +3,7 @@
 from bot.access import approvals, demands, destinations, holdings, messages, requests
 from bot.access.case import Case
 from bot.access.messages import DeliverNote, Notice
-from bot.access.permission import THE_BOT
+from bot.access.permission import THE_BOT, telegram_id
 from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
 from bot.access.terms import groups_of, open_to
@@ -47,6 +47,8 @@ async def _begin(case: Case, request: Request) -> None:
     if lacking is not None:
         raise lacking
     seconds = theirs.limit(min(request.duration, case.rules.max_duration))
+    if not await _is_agreed(case, request, seconds):
+        raise Refused(Refusal.APPROVAL_OVER)
     await case.tx.requests.begin(request.id, seconds)
     begun = await requests.known_request(case.tx, request.id)
     await case.record("request.begin", begun, user_id=begun.user_id)
@@ -69,6 +71,18 @@ async def _is_revoked_since(case: Case, request: Request) -> bool:
         and grant.revoked_at > decided_at
         for grant in theirs
     )
+
+
+async def _is_agreed(case: Case, request: Request, seconds: int) -> bool:
+    """Whether those who said yes may still do so, and are as many as it takes by now.
+
+    Whoever acts on the machine needs nobody else's yes.
+    """
+    if telegram_id(request.decided_by or "") is None:
+        return True
+    given = await approvals.given(case, request)
+    needed = await approvals.vote(case, request, seconds)
+    return not needed.missing([one.person for one in given])
 
 
 async def _give_up(case: Case, request: Request, refused: Refused) -> None:
