@@ -129,7 +129,7 @@ def _token(
         username = _check_token(settings, text)
         return Secret(text, place.secrets / _TOKEN.file, is_new=True), username
 
-    question = "The bot's token from @BotFather (it is not shown)"
+    question = "The bot's token from @BotFather (it isn't shown)"
     secret, username = asker.ask(_TOKEN.flag, question, check, hidden=True)
     if username:
         asker.tell(f"  That is @{username}.")
@@ -167,7 +167,7 @@ def _check_token(settings: Settings, token: str) -> str | None:
     try:
         return _username(settings, token)
     except TelegramError as error:
-        say(f"Telegram cannot be reached: {redact(error.message)}.")
+        say(f"Telegram can't be reached: {redact(error.message)}.")
         return None
 
 
@@ -194,16 +194,16 @@ def _by_proxy(settings: Settings, token: str, asker: Asker) -> tuple[Settings, s
         try:
             return tried, _username(tried, token)
         except TelegramError as error:
-            raise BadSettings(f"Telegram does not answer: {redact(error.message)}.") from None
+            raise BadSettings(f"Telegram doesn't answer: {redact(error.message)}.") from None
 
     found: tuple[Settings, str | None] = (settings, None)
     if not asker.silent:
         asker.tell("Where it is blocked, a proxy leads there: socks5://USER:PASSWORD@HOST:PORT, or")
         asker.tell("http:// or https://, without USER:PASSWORD@ if it asks for none.")
-        question = "A proxy (it is not shown; Enter goes on without)"
+        question = "A proxy (it isn't shown; Enter goes on without)"
         found = asker.ask("--proxy-file", question, check, hidden=True)
     if found[1] is None:
-        say("The token is not tried; `vpnbot doctor` does it once Telegram answers.")
+        say("The token isn't tried; `vpnbot doctor` does it once Telegram answers.")
     else:
         asker.tell(f"  That is @{found[1]}.")
     return found
@@ -241,9 +241,9 @@ def _passphrase(settings: Settings, flags: Flags, place: Place, asker: Asker) ->
         return Secret(value, place.secrets / _PASSPHRASE.file, is_new=True)
 
     question = (
-        "The CA's passphrase (it is not shown)"
+        "The CA's passphrase (it isn't shown)"
         if has_ca
-        else "A passphrase for the new CA (it is not shown; Enter makes one up)"
+        else "A passphrase for the new CA (it isn't shown; Enter makes one up)"
     )
     return asker.ask(_PASSPHRASE.flag, question, check, hidden=True)
 

@@ -99,10 +99,10 @@ def verify(
             now_there = None if noted is None else await tx.audit.digest_of(noted[0])
         if noted is not None and now_there != noted[1]:
             raise NotDone(
-                f"Row {noted[0]} is not the one that was noted: the trail was rewritten or cut."
+                f"Row {noted[0]} isn't the one that was noted: the trail was rewritten or cut."
             )
         if fault is not None:
-            raise NotDone(f"Row {fault} of the audit trail does not fit the chain.")
+            raise NotDone(f"Row {fault} of the audit trail doesn't fit the chain.")
         if last is None:
             say("The audit trail is empty.")
         else:

@@ -60,7 +60,7 @@ def told_in_one_line(port: int) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in _PORT and error.filename is None:
-            raise NotDone(f"Port {port} cannot be used ({reason}); try --port 0.") from error
+            raise NotDone(f"Port {port} can't be used ({reason}); try --port 0.") from error
         place = "" if error.filename is None else f" ({error.filename})"
         raise NotDone(f"The demo broke off: {reason.rstrip('.')}{place}.") from error
     except DemoError as error:

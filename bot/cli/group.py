@@ -117,7 +117,7 @@ def edit(
         ),
     ] = None,
 ) -> None:
-    """Changes what a group means; what is not named stays as it is."""
+    """Changes what a group means; what isn't named stays as it is."""
     changes = _said(network, network6, route, dns, server, max_duration, approvers, approvals)
     changes |= _policy(reason, max_profiles, standing)
     empty = Group(GroupName(name))
@@ -307,7 +307,7 @@ def _each(option: str, texts: list[str], read: Callable[[str], str]) -> tuple[st
             found.append(read(text))
         except ValueError as error:
             raise NotDone(
-                f"{option} {text!r} cannot be read; write for example "
+                f"{option} {text!r} can't be read; write for example "
                 f"{'10.8.0.1' if option == '--dns' else '10.8.4.0/24'}."
             ) from error
     if len(found) > _MOST:

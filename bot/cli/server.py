@@ -154,7 +154,7 @@ def deploy(
             metavar="USER",
             help=(
                 "The bot's account there, as root has to say where it was there before, or has a "
-                "name that is not like vpnbot."
+                "name that isn't like vpnbot."
             ),
         ),
     ] = None,
@@ -280,7 +280,7 @@ def tell_deployed(server: Server, deployed: Deployed, *, has_list: bool = False)
     if report.commands:
         address = address_of(server)
         place = "this machine" if address is None else address.host
-        say(f"Still to be run as root on {place}, where it is not done yet:")
+        say(f"Still to be run as root on {place}, where it isn't done yet:")
     for command in report.commands:
         say(f"  {command}")
 

@@ -129,13 +129,13 @@ def require_own_place(path: Path, owner: int, setting: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise BadDataFolder(
-            f"{quote(str(path))} cannot be looked at ({reason}); set {setting} to another place."
+            f"{quote(str(path))} can't be looked at ({reason}); set {setting} to another place."
         ) from error
     if weak is not None:
         raise BadDataFolder(f"{weak.why}; set {setting} to another one, or run: {weak.command}")
     if others:
         raise BadDataFolder(
-            f"{quote(str(path))} does not belong to {account_name(owner)} like the rest; set "
+            f"{quote(str(path))} doesn't belong to {account_name(owner)} like the rest; set "
             f"{setting} to a place that does."
         )
 

@@ -103,7 +103,7 @@ async def greet(token: str, api_url: str, way: WayOut | None) -> Greeting:
         webhook = await bot.get_webhook_info()
     except InvalidToken:
         raise TokenRefused(
-            "Telegram does not know the token; copy it again from @BotFather."
+            "Telegram doesn't know the token; copy it again from @BotFather."
         ) from None
     finally:
         await bot.shutdown()

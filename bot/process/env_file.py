@@ -65,7 +65,7 @@ def env_owner(path: Path) -> int | None:
             return facts.st_uid
         problem = unsafe_above(path)
         if problem is not None:
-            raise BadSettings(f"{path} is a link, which root does not follow here: {problem}")
+            raise BadSettings(f"{path} is a link, which root doesn't follow here: {problem}")
         return path.stat().st_uid
     except FileNotFoundError:
         if os.path.lexists(path):
@@ -134,7 +134,7 @@ def _require_own(path: Path, facts: os.stat_result) -> None:
 
 
 def _unreadable(path: Path, reason: str | None) -> BadSettings:
-    return BadSettings(f"{path} cannot be read ({reason}); mend it or remove it.")
+    return BadSettings(f"{path} can't be read ({reason}); mend it or remove it.")
 
 
 def parse_env(text: str) -> Iterator[Line]:

@@ -113,11 +113,13 @@ WELCOME = (
 )
 BUTTON_ASK = "Ask for VPN access"
 
-STATES_SAID: dict[InvitationState, str] = {
-    InvitationState.OPEN: "open",
-    InvitationState.USED: "used already",
-    InvitationState.WITHDRAWN: "withdrawn already",
-    InvitationState.ENDED: "over already",
+CLOSED: dict[InvitationState, str] = {
+    InvitationState.OPEN: "The invitation for {name} is open. Nothing was changed.",
+    InvitationState.USED: "The invitation for {name} is used already. Nothing was changed.",
+    InvitationState.WITHDRAWN: (
+        "The invitation for {name} is withdrawn already. Nothing was changed."
+    ),
+    InvitationState.ENDED: "The invitation for {name} is over already. Nothing was changed.",
 }
 REFUSED: dict[Refusal, str] = {
     Refusal.ON_LIST_ALREADY: (
@@ -147,7 +149,6 @@ REFUSED: dict[Refusal, str] = {
         "This invitation doesn’t work: each one works once, and for a day. Ask for a new one."
     ),
     Refusal.INVITATION_UNKNOWN: "There is no such invitation. /invite shows the open ones.",
-    Refusal.INVITATION_CLOSED: "The invitation for {name} is {state}. Nothing was changed.",
 }
 REFUSED_IN_TERMINAL: dict[Refusal, str] = {
     Refusal.INVITATION_UNKNOWN: (

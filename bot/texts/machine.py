@@ -24,8 +24,8 @@ NOTICES: dict[Notice, Template] = {
     Notice.CRL_REPLACED: (
         "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
         "had closed mine to OpenVPN. Mine is there again, and I’m looking who is connected: the "
-        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
-        "not on its list."
+        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked "
+        "isn’t on its list."
     ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "

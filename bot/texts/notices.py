@@ -125,8 +125,8 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don’t know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
-    Notice.NOT_BEGUN: policy.NOT_BEGUN,
-    Notice.NOT_BEGUN_ADMINS: policy.NOT_BEGUN_ADMINS,
+    Notice.NOT_BEGUN: policy.NOT_BEGUN_ELSE,
+    Notice.NOT_BEGUN_ADMINS: policy.NOT_BEGUN_ADMINS_ELSE,
     Notice.NEEDS_HELP: trouble.NOTE,
     **strangers.NOTICES,
     **not_me.NOTICES,

@@ -59,32 +59,111 @@ ASKED_SCHEDULED = (
     "{Admin} approved your request for <b>{server}</b>, {duration} from {start}. Your profile "
     "comes here shortly before."
 )
-ASKED_NOT_BEGUN = "Your access to <b>{server}</b> from {start}, {duration}, was not given."
+ASKED_NOT_BEGUN = "Your access to <b>{server}</b> from {start}, {duration}, wasn’t given."
 MY_SCHEDULED = "<b>Request {id}</b> for {server}, {duration}: approved, begins {start}"
 MY_FROM = "begins {start}"
 SCHEDULED_COUNT = Plural("{count} approved request begins later:", "{count} begin later:")
-NOT_BEGUN = (
-    "Your access to <b>{server}</b> was to begin now, but I didn’t give it: {because}. If you "
+# What was approved to begin later and isn't given, by why: to whoever asked, and to the admins.
+NOT_BEGUN: dict[Refusal, str] = {
+    Refusal.REQUESTER_REMOVED: (
+        "Your access to <b>{server}</b> was to begin now, but you’re not on the list any more, so "
+        "I didn’t give it. Questions? Talk to your admin."
+    ),
+    Refusal.REQUESTER_PAUSED: (
+        "Your access to <b>{server}</b> was to begin now, but your VPN access is paused, so I "
+        "didn’t give it. When you’re back, /requestvpn asks again."
+    ),
+    Refusal.REVOKED_SINCE: (
+        "Your access to <b>{server}</b> was to begin now, but access of yours was ended since it "
+        "was approved, so I didn’t give it. If you still need it, /requestvpn asks again."
+    ),
+    Refusal.UNKNOWN_SERVER: (
+        "Your access to <b>{server}</b> was to begin now, but there is no such server any more. "
+        "/requestvpn shows those that there are."
+    ),
+    Refusal.SERVER_CLOSED: (
+        "Your access to <b>{server}</b> was to begin now, but that server takes no new profiles at "
+        "the moment. If you still need it, /requestvpn asks again."
+    ),
+    Refusal.SERVER_NOT_OPEN: (
+        "Your access to <b>{server}</b> was to begin now, but your groups don’t include it any "
+        "more. If you still need it, talk to your admin."
+    ),
+    Refusal.NETWORK_FULL: (
+        "Your access to <b>{server}</b> was to begin now, but that server has no free address. If "
+        "you still need it, /requestvpn asks again."
+    ),
+    Refusal.REASON_MISSING: (
+        "Your access to <b>{server}</b> was to begin now, but by now a reason has to be given, and "
+        "your request had none. Ask again with one: /requestvpn 8h visiting a customer."
+    ),
+    Refusal.TICKET_MISSING: (
+        "Your access to <b>{server}</b> was to begin now, but by now a ticket number has to be "
+        "given, and your request had none. Ask again with one: /requestvpn 8h, then the number."
+    ),
+    Refusal.PROFILES_FULL: (
+        "Your access to <b>{server}</b> was to begin now, but you have as many profiles as you "
+        "may. Give one up in /myvpn, then ask again with /requestvpn."
+    ),
+    Refusal.START_OVER: (
+        "Your access to <b>{server}</b> was to begin while I was off, and its time is over. If you "
+        "still need it, /requestvpn asks again."
+    ),
+}
+NOT_BEGUN_ELSE = (
+    "Your access to <b>{server}</b> was to begin now, but it can’t be given at the moment. If you "
     "still need it, /requestvpn asks again."
 )
-NOT_BEGUN_ADMINS = (
-    "{name}’s access to <b>{server}</b> was to begin now, but I didn’t give it: {because}. They "
-    "can ask again."
-)
-BECAUSE: dict[Refusal, str] = {
-    Refusal.REQUESTER_REMOVED: "no longer on the allowlist",
-    Refusal.REQUESTER_PAUSED: "paused at the moment",
-    Refusal.REVOKED_SINCE: "access was ended since it was approved",
-    Refusal.UNKNOWN_SERVER: "there is no such server any more",
-    Refusal.SERVER_CLOSED: "that server takes no new profiles at the moment",
-    Refusal.SERVER_NOT_OPEN: "the groups don’t include that server any more",
-    Refusal.NETWORK_FULL: "there is no free address on that server",
-    Refusal.REASON_MISSING: "a reason has to be given by now",
-    Refusal.TICKET_MISSING: "a ticket number has to be given by now",
-    Refusal.PROFILES_FULL: "there are as many profiles as one may have",
-    Refusal.START_OVER: "I was off when it was to begin, and its time is over",
+NOT_BEGUN_ADMINS: dict[Refusal, str] = {
+    Refusal.REQUESTER_REMOVED: (
+        "{name}’s access to <b>{server}</b> was to begin now, but they’re not on the allowlist any "
+        "more, so I didn’t give it."
+    ),
+    Refusal.REQUESTER_PAUSED: (
+        "{name}’s access to <b>{server}</b> was to begin now, but they’re paused, so I didn’t give "
+        "it. They can ask again when they’re back."
+    ),
+    Refusal.REVOKED_SINCE: (
+        "{name}’s access to <b>{server}</b> was to begin now, but access of theirs was ended since "
+        "it was approved, so I didn’t give it. They can ask again."
+    ),
+    Refusal.UNKNOWN_SERVER: (
+        "{name}’s access to <b>{server}</b> was to begin now, but there is no such server any "
+        "more. They can ask for another one."
+    ),
+    Refusal.SERVER_CLOSED: (
+        "{name}’s access to <b>{server}</b> was to begin now, but that server takes no new "
+        "profiles; on the machine, <code>vpnbot doctor</code> says why. They can ask again."
+    ),
+    Refusal.SERVER_NOT_OPEN: (
+        "{name}’s access to <b>{server}</b> was to begin now, but their groups don’t include that "
+        "server any more, so I didn’t give it."
+    ),
+    Refusal.NETWORK_FULL: (
+        "{name}’s access to <b>{server}</b> was to begin now, but that server has no free address. "
+        "Revoke somebody’s access there; then they can ask again."
+    ),
+    Refusal.REASON_MISSING: (
+        "{name}’s access to <b>{server}</b> was to begin now, but by now a reason has to be given, "
+        "and their request had none. They can ask again."
+    ),
+    Refusal.TICKET_MISSING: (
+        "{name}’s access to <b>{server}</b> was to begin now, but by now a ticket number has to be "
+        "given, and their request had none. They can ask again."
+    ),
+    Refusal.PROFILES_FULL: (
+        "{name}’s access to <b>{server}</b> was to begin now, but they have as many profiles as "
+        "they may. One has to end before they ask again."
+    ),
+    Refusal.START_OVER: (
+        "{name}’s access to <b>{server}</b> was to begin while I was off, and its time is over. "
+        "They can ask again."
+    ),
 }
-BECAUSE_ELSE = "it isn’t possible at the moment"
+NOT_BEGUN_ADMINS_ELSE = (
+    "{name}’s access to <b>{server}</b> was to begin now, but it can’t be given at the moment. "
+    "They can ask again."
+)
 
 # On a card that can't be approved.
 CARD: dict[Refusal, str] = {
@@ -98,10 +177,6 @@ TICKET = '<a href="{url}">{ticket}</a>'
 # Below the answer to a request that was made while nobody is there.
 CLOSED_NOW = "It’s outside working hours ({hours}), so the answer may only come after {at}."
 GIVEN_TOAST = "Given at once. Your profile is on its way."
-# Who decided, in the middle of a sentence and at its beginning.
-STANDING = "the standing approval of {group}"
-STANDING_FIRST = "The standing approval of {group}"
-
 # Of a group, in the chat.
 GROUP_STANDING = "Up to {duration} at once, without an admin’s yes"
 GROUP_REASON = "A reason has to be given"

@@ -181,7 +181,7 @@ async def test_access_ends_again_where_the_file_cannot_be_written(
     dora = await company.hires()
     output = Path("/proc/dora.ovpn")
     ran = await company.vpnbot("grant", "issue", str(dora.person.id), "--output", str(output))
-    one_line(ran, "cannot be written", "ended again")
+    one_line(ran, "can't be written", "ended again")
     (grant,) = company.grants_of(dora)
     assert grant["state"] == "revoked"
     assert not await server.connect(grant["common_name"])

@@ -243,7 +243,7 @@ async def test_a_port_that_is_taken(module_folder: Path) -> None:
         process = await start(module_folder, "--no-browser", "--port", port)
         out, err = await process.communicate()
     assert (process.returncode, out) == (1, b"")
-    assert err.decode().startswith(f"Port {port} cannot be used")
+    assert err.decode().startswith(f"Port {port} can't be used")
     assert err.count(b"\n") == 1
 
 
@@ -259,7 +259,7 @@ async def test_an_openvpn_that_does_not_start(module_folder: Path, options: tupl
     fake.unlink()
     assert (process.returncode, out) == (1, b"")
     assert err.decode() == (
-        "The demo broke off: The OpenVPN server did not start: Options error: no\n"
+        "The demo broke off: The OpenVPN server didn't start: Options error: no\n"
     )
 
 

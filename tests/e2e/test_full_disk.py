@@ -22,7 +22,7 @@ from vpn.deploy import CLOCK_TICK_S
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _SIZE = "12m"
-_LINE = "The database cannot be written: the disk is full"
+_LINE = "The database can't be written: the disk is full"
 _LATE_S = 60.0
 
 

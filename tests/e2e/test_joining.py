@@ -155,9 +155,9 @@ async def test_the_list_of_the_staff(company: Company) -> None:
     named = await company.done("user", "import", str(file), "--encoding", "windows-1251")
     assert "Ольга Ким (5152)" in named.out
     for typed, words in {
-        ("user", "import", f"{file}.none"): "cannot be read",
+        ("user", "import", f"{file}.none"): "can't be read",
         ("user", "import", str(file), "--encoding", "runes"): "no encoding runes",
-        ("user", "import", str(file), "--encoding", "utf-16"): "is not in utf-16",
+        ("user", "import", str(file), "--encoding", "utf-16"): "isn't in utf-16",
     }.items():
         ran = await company.vpnbot(*typed)
         assert (ran.code, ran.err.count("\n")) == (1, 1)

@@ -216,7 +216,7 @@ class TestLoad:
         assert answer.stdout.strip() == f"{leaf}: OK"
 
     def test_another_passphrase(self, made_folder: Path) -> None:
-        with pytest.raises(WrongPassphrase, match=r"does not open .*ca\.p12") as caught:
+        with pytest.raises(WrongPassphrase, match=r"doesn't open .*ca\.p12") as caught:
             load_authority(made_folder, "another one")
         assert "another one" not in str(caught.value)
 
@@ -327,7 +327,7 @@ class TestDamaged:
 
     def test_another_cas_certificate(self, ca_folder: Path, stranger: Authority) -> None:
         put(ca_folder, CERTIFICATE_FILE, stranger.certificate_pem.encode())
-        self.damaged(ca_folder, "do not belong together")
+        self.damaged(ca_folder, "don't belong together")
 
     def test_a_key_that_does_not_match_the_copy_beside_it(
         self, ca_folder: Path, stranger: Authority

@@ -321,7 +321,7 @@ class LocalHost:
         except OSError as error:
             kind = NotReadable if error.errno == errno.ELOOP else HostError
             place = quote(error.filename or str(self.home / path))
-            return Way(tuple(steps), kind(f"Cannot look at {place}: {error.strerror or error}."))
+            return Way(tuple(steps), kind(f"Can't look at {place}: {error.strerror or error}."))
         return Way(tuple(steps))
 
     async def connect(self, place: ManagementPlace) -> tuple[StreamReader, StreamWriter]:
@@ -368,7 +368,7 @@ class LocalHost:
             folder = os.open(full.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise ManagementGone(
-                f"The folder {quote(str(full.parent))} cannot be opened: {error.strerror}."
+                f"The folder {quote(str(full.parent))} can't be opened: {error.strerror}."
             ) from error
         try:
             status = os.stat(full.name, dir_fd=folder, follow_symlinks=False)
@@ -405,7 +405,7 @@ class LocalHost:
                 cwd="/",
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise HostError(f"{command[0]} could not be run: {error}.") from error
+            raise HostError(f"{command[0]} couldn't be run: {error}.") from error
         try:
             pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
             pipe.write(stdin)
@@ -413,7 +413,7 @@ class LocalHost:
             async with asyncio.timeout(self.answer_s):
                 await listener.ended.wait()
         except TimeoutError:
-            raise HostError(f"{command[0]} does not end within {self.answer_s:g} s.") from None
+            raise HostError(f"{command[0]} doesn't end within {self.answer_s:g} s.") from None
         finally:
             transport.close()  # kills what still runs
             with suppress(TimeoutError):
@@ -461,7 +461,7 @@ class LocalHost:
             yield
         except OSError as error:
             kind = NotReadable if isinstance(error, PermissionError) else HostError
-            raise kind(f"Cannot {verb} {self._full(path)}: {error.strerror or error}.") from error
+            raise kind(f"Can't {verb} {self._full(path)}: {error.strerror or error}.") from error
 
     def _no_file(self, path: str) -> str:
         return f"{self._full(path)} is no ordinary file; remove it."

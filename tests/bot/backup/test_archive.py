@@ -175,17 +175,17 @@ def test_more_at_its_end() -> None:
 
 
 def test_another_passphrase(sealed: bytes) -> None:
-    refused(sealed, "The passphrase does not open", secret="horse battery staple")
+    refused(sealed, "The passphrase doesn't open", secret="horse battery staple")
 
 
 def test_for_a_key_instead_of_a_passphrase() -> None:
     key = pyrage.x25519.Identity.generate()
-    refused(pyrage.encrypt(tar_of(good_members()), [key.to_public()]), "does not open")
+    refused(pyrage.encrypt(tar_of(good_members()), [key.to_public()]), "doesn't open")
 
 
 def test_more_work_than_anybody_has() -> None:
     header, _, rest = BY_HAND.partition(b" 1\n")
-    refused(header + b" 30\n" + rest, "does not open", "Excessive work")
+    refused(header + b" 30\n" + rest, "doesn't open", "Excessive work")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"SQLite format 3\0", b"\x1f\x8b" * 999])

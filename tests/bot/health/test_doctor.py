@@ -89,7 +89,7 @@ async def test_nothing_is_there(company: Company, tmp_path: Path) -> None:
     }
     ran = await company.vpnbot("doctor", **bare)
     wrong = "\n".join(found[0] for found in findings(ran))
-    for word in ("ADMIN_IDS", "BOT_TOKEN_FILE", "CA_PASSPHRASE_FILE", "does not exist"):
+    for word in ("ADMIN_IDS", "BOT_TOKEN_FILE", "CA_PASSPHRASE_FILE", "doesn't exist"):
         assert word in wrong
     assert ran.err.startswith("4 findings;")
     assert not missing.exists()
@@ -227,7 +227,7 @@ async def test_a_secret_in_an_env_file_that_others_can_read(company: Company) ->
 async def test_a_token_that_telegram_does_not_know(company: Company) -> None:
     with content(company.folder / "token", TOKEN.replace("a-token", "b-token")):
         ran = await company.vpnbot("doctor")
-    only(ran, "Telegram does not know the token", "@BotFather")
+    only(ran, "Telegram doesn't know the token", "@BotFather")
 
 
 async def test_a_webhook(company: Company) -> None:
@@ -315,7 +315,7 @@ async def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
     for path, wrong, mend in (
         (foreign, "belongs to daemon, and this runs as root", "as daemon, or as root"),
         (file, "is no folder", "VPNBOT_DATA_DIR"),
-        (file / "below", "cannot be looked into (Not a directory)", "or as root"),
+        (file / "below", "can't be looked into (Not a directory)", "or as root"),
     ):
         look = look_at_folder(DataFolder(path))
         assert not look.usable
@@ -408,7 +408,7 @@ async def test_a_wrong_passphrase(company: Company) -> None:
     with content(company.folder / "passphrase", "another\n"):
         ran = await company.vpnbot("doctor")
     found = findings(ran)
-    assert found[0][0].startswith("The passphrase does not open")
+    assert found[0][0].startswith("The passphrase doesn't open")
     # Nor does it open the keys of the servers, which says nothing new.
     assert len(found) == 1
     assert "another" not in ran.out
@@ -457,7 +457,7 @@ async def test_admins_whom_the_bot_may_not_write_to(company: Company) -> None:
     everybody_pressed_start(company)
     (boris, clara) = findings(ran)
     assert boris[0] == f"The admin Boris ({BORIS.id}) has blocked the bot."
-    assert clara[0].startswith(f"The admin {CLARA.id} has not pressed Start")
+    assert clara[0].startswith(f"The admin {CLARA.id} hasn't pressed Start")
     for _, mend in (boris, clara):
         assert "https://t.me/vpn_access_demo_bot" in mend
 
@@ -487,7 +487,7 @@ async def test_an_end_that_is_not_proved(folder: Path) -> None:
             (gone, proof) = findings(await company.vpnbot("doctor"))
         assert "Nobody listens" in gone[0]
         assert "; systemctl restart vpnbot-openvpn-office" in gone[1]
-        assert f"Anna Petrova's access ({grant['common_name']}) is not proved" in proof[0]
+        assert f"Anna Petrova's access ({grant['common_name']}) isn't proved" in proof[0]
         assert "nobody answers" in proof[0]
         assert f"vpnbot revoke {grant['id']}" in proof[1]
         company.tamper("UPDATE proofs SET findings = '[]'")

@@ -30,6 +30,7 @@ from bot.texts import (
     offers,
     online,
     pausing,
+    policy,
     questions,
     receipts,
     refusals,
@@ -40,12 +41,14 @@ from bot.texts import (
     whose,
 )
 from bot.texts.fill import (
+    Decision,
     Plural,
     Template,
     blocks,
     fill,
     moment,
 )
+from storage.joining_records import InvitationState
 from storage.records import OPEN_STATES, EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, LONGEST, marks, shown, unfolded
 from tests.bot.texts.refusal_values import REFUSALS
@@ -81,7 +84,7 @@ def templates(module: ModuleType) -> Iterator[tuple[str, Template]]:
         if not name.isupper():
             continue
         for found in value.values() if isinstance(value, dict) else (value,):
-            if isinstance(found, Plural) or type(found) is str:
+            if isinstance(found, Plural | Decision) or type(found) is str:
                 yield name, found
 
 
@@ -305,9 +308,11 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
         # What is open has words of its own.
         (chat.CARD_STATES, set(RequestState) - {*OPEN_STATES}),
         (chat.ASKED_STATES, set(RequestState) - {*OPEN_STATES}),
-        (refusals.IN_CHAT, set(Refusal)),
-        (refusals._IN_TERMINAL, set(Refusal)),
-        (refusals.DECIDED, {state.value for state in RequestState}),
+        (refusals.IN_CHAT, set(Refusal) - refusals.BY_CASE),
+        (refusals._IN_TERMINAL, set(Refusal) - refusals.BY_CASE),
+        (refusals.DECIDED, set(RequestState)),
+        (joining.CLOSED, set(InvitationState)),
+        (policy.NOT_BEGUN, set(policy.NOT_BEGUN_ADMINS)),
         (receipts.WHY, {reason.value for reason in EndReason}),
         (life.CARD_ENDED, set(EndReason)),
         (life.ASKED_ENDED, set(EndReason)),
@@ -380,7 +385,8 @@ def test_who_comes_late_reads_who_was_first(state: RequestState) -> None:
     [
         (False, 0, "This profile has ended already. Nothing was changed."),
         (False, 1, "1 other profile of the same person may still let them in."),
-        (True, 0, "been ended already, but that isn’t confirmed everywhere: it may still work."),
+        (True, 0, "ended already, but may still work: that isn’t confirmed everywhere. Nothing"),
+        (True, 2, "everywhere. 2 other profiles of the same person may still let them in."),
     ],
 )
 def test_what_is_over_is_not_called_all(may_work: bool, count: int, said: str) -> None:

@@ -103,7 +103,7 @@ async def test_where_nobody_listens_nothing_comes_back(running: Running) -> None
 async def test_what_could_not_be_tried_is_no_answer(running: Running) -> None:
     profile = running.company.issue().profile.replace("nobind", "no-such-option")
 
-    with pytest.raises(HostError, match="does not take the profile"):
+    with pytest.raises(HostError, match="doesn't take the profile"):
         await dial(running.lab, profile)
 
 
