@@ -100,9 +100,9 @@ SOMETHING_BROKE = (
 # --- Requests ----------------------------------------------------------------------------------
 
 ASKED = Plural(
-    "Your request for <b>{server}</b>, {duration}, is with the admins. "
+    "Your request for <b>{server}</b>, {duration}, waits for the admins. "
     "You’ll get your profile here as soon as one of them approves.",
-    "Your request for <b>{server}</b>, {duration}, is with the admins. "
+    "Your request for <b>{server}</b>, {duration}, waits for the admins. "
     "You’ll get your profile here as soon as {count} of them approve.",
 )
 ASKED_NOBODY = (
@@ -178,7 +178,7 @@ AGREED_TOAST = Plural(
 )
 DENIED_TOAST = "Denied. I’m telling {name}."
 CANCELLED_TOAST = "Your request is cancelled."
-CHOSEN_TOAST = "Your request is with the admins."
+CHOSEN_TOAST = "Your request waits for the admins."
 
 # --- Profiles ----------------------------------------------------------------------------------
 

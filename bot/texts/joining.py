@@ -43,14 +43,13 @@ BUTTON_WITHDRAW_THIS = "Withdraw"
 
 BUTTON_JOIN = "Ask to join"
 KNOCKED = (
-    "Asked. You’ll hear from me here when an admin has decided.\n\n"
-    "Your Telegram id is <code>{id}</code>."
+    "Asked. When an admin decides, you hear it here.\n\nYour Telegram id is <code>{id}</code>."
 )
 KNOCKED_NOBODY = (
     "I can’t reach any admin at the moment. Please tell yours that you asked, and send them your "
     "Telegram id: <code>{id}</code>."
 )
-KNOCKED_TOAST = "Asked. You’ll hear here."
+KNOCKED_TOAST = "Asked. Now an admin decides."
 KNOCK_TITLE = "<b>{name}</b> asks to be put on the allowlist."
 KNOCK_PERSON = "Telegram: {username}, id <code>{id}</code>. The name is their own choice."
 KNOCK_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>. The name is their own choice."
@@ -127,7 +126,7 @@ REFUSED: dict[Refusal, str] = {
         "shows what I can do for you."
     ),
     Refusal.KNOCKED_ALREADY: (
-        "You’ve asked within a day; an admin sees it. Is it urgent? Talk to them."
+        "You’ve asked within a day, and it waits for an admin. Is it urgent? Talk to them."
     ),
     Refusal.KNOCKS_FULL: (
         "Many people are asking just now. Please send your Telegram id, {id}, to your admin."

@@ -99,7 +99,7 @@ DEAD_WHY: dict[EndReason, str] = {
     EndReason.BY_OWNER: "You gave up this profile for <b>{server}</b>, {at}.",
     EndReason.REMOVED: "{Admin} took you off the list, {at}.",
     EndReason.REPLACED: "You asked for a new profile for <b>{server}</b>, {at}; use that one.",
-    EndReason.LOST: "I couldn’t see whether you got it, so I sent another one; use that one.",
+    EndReason.LOST: "I couldn’t see whether you got it. /myvpn shows what you have instead.",
     EndReason.UNDELIVERABLE: "I couldn’t reach you when I sent it, {at}.",
     EndReason.NOT_TAKEN: "I couldn’t see whether you got it, {at}.",
     EndReason.STOLEN: "You said that somebody else used it, {at}.",

@@ -63,7 +63,7 @@ NOTICES: dict[Notice, Template] = {
         "{Admin} took you off the list: you can’t ask for VPN access any more, and what you had "
         "is being switched off. Questions? Talk to them."
     ),
-    Notice.REVOKED_BY: "{Admin} ended <b>{name}</b>’s access to {servers}.",
+    Notice.REVOKED_BY: "{Admin} is ending <b>{name}</b>’s access to {servers}.",
     Notice.ACCESS_OVER: "{name}’s access to {server} is over: its time was up.",
     Notice.ACCESS_GIVEN: joining.WELCOME,
     Notice.ON_LIST_AGAIN: joining.ON_LIST_AGAIN,
@@ -83,8 +83,8 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.NOT_TAKEN: (
         "I couldn’t send you your profile for <b>{server}</b>: Telegram doesn’t take it. If you "
-        "got one all the same, delete it; it won’t work. The admins know; ask one of them to hand "
-        "you a profile, or try again with /requestvpn."
+        "got one all the same, delete it; it won’t work. I’m telling the admins; ask one of "
+        "them to hand you a profile, or try again with /requestvpn."
     ),
     Notice.NOT_TAKEN_ADMINS: (
         "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so it’s being "

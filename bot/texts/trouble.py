@@ -65,7 +65,7 @@ ADVICE_LOCKED = (
 )
 TOLD = "I’m telling the admins, with what I know."
 TOLD_NOBODY = "I can’t reach any admin right now, so please tell one of them yourself."
-TOLD_LATELY = "The admins have what you said a moment ago. Talk to them if it can’t wait."
+TOLD_LATELY = "You said so a moment ago, and it goes to the admins. Talk to them if it can’t wait."
 
 # --- The admins' note ----------------------------------------------------------------------------
 

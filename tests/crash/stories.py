@@ -50,7 +50,7 @@ async def _nothing(_stage: Stage, _chat: PersonChat) -> None:
 
 async def _asks(stage: Stage, chat: PersonChat) -> None:
     await chat.says("/requestvpn")
-    await stage.hears(chat, "is with the admins")
+    await stage.hears(chat, "waits for the admins")
     for admin in (stage.company.boris, stage.company.clara):
         await stage.button(admin, f"{chat.person.first_name} asks", "Approve")
 

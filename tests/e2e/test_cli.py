@@ -120,7 +120,7 @@ async def test_limits_for_people_do_not_bind_whoever_is_at_the_machine(company: 
     ida = await company.hires()
     for _ in range(10):
         await ida.says("/requestvpn 1h")
-        await ida.taps("Cancel", message=await ida.hears("is with the admins"))
+        await ida.taps("Cancel", message=await ida.hears("waits for the admins"))
         await ida.hears("is cancelled")
     await ida.says("/requestvpn 1h")
     await ida.hears("10 times")

@@ -160,7 +160,7 @@ async def test_the_story_on_the_page(demo: Demo, browser: Browser, size: Viewpor
     cards = anna.box.locator(".message.theirs", has=page.locator(".document"))
     before = await cards.count()
     await anna.says("/requestvpn 8h office on the road")
-    await expect(anna.last).to_contain_text("is with the admins")
+    await expect(anna.last).to_contain_text("waits for the admins")
     await boris.pick()
     await expect(boris.last).to_contain_text("on the road")
     await boris.box.get_by_role("button", name="Approve 8 hours").click()

@@ -36,7 +36,7 @@ async def test_an_invitation_from_the_chat_lets_one_in(company: Company) -> None
     await other.hears("This invitation doesn’t work")
     # From the welcome to a request it is one tap.
     await ines.taps("Ask for VPN access", message=welcome)
-    await ines.hears("is with the admins")
+    await ines.hears("waits for the admins")
 
 
 async def test_an_invitation_from_the_terminal_and_back(company: Company) -> None:

@@ -33,7 +33,7 @@ async def shown(desk: Desk) -> tuple[str, list[list[str]]]:
 async def test_it_says_who_was_asked(desk: Desk) -> None:
     await ask(desk)
     text, keyboard = await shown(desk)
-    assert "is with the admins" in text
+    assert "waits for the admins" in text
     assert text.endswith("Asked: P2001 and P2002.")
     assert keyboard == [
         ["Another duration", "Add a reason"],
@@ -47,7 +47,7 @@ async def test_it_says_who_was_asked(desk: Desk) -> None:
 async def test_another_duration_is_two_taps(desk: Desk) -> None:
     await ask(desk)
     (said,) = await desk.taps(ANNA, "ch:1")
-    assert "is with the admins" in said
+    assert "waits for the admins" in said
     assert "For how long" in said
     offered = await desk.buttons()
     assert list(offered) == ["1 hour", "8 hours", "1 day", "30 days", "‹ Back"]

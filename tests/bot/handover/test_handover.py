@@ -322,4 +322,4 @@ async def test_an_extra_file_that_vanishes_after_the_look(own: Handover) -> None
         go_on.set()
         with pytest.raises(BadTemplate) as caught:
             await reading
-    assert str(caught.value) == f"{path} cannot be read (No such file or directory)."
+    assert str(caught.value) == f"{path} can't be read (No such file or directory)."
