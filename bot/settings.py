@@ -428,7 +428,7 @@ def _refuse_unknown(names: Iterable[str], place: str) -> None:
     known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
     for name in names:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise BadSettings(f"{name} in {place} is no setting of vpnbot; see .env.example.")
+            raise BadSettings(f"{name} in {place} isn't a setting of vpnbot; see .env.example.")
 
 
 def _refuse_unclear(environment: Mapping[str, str]) -> None:

@@ -189,7 +189,7 @@ def check_spec(spec: ServerSpec) -> None:
     """
     check_server_name(spec.name)
     if not _ACCOUNT.fullmatch(spec.account):
-        raise InvalidServer(f"{spec.account!r} is no name of a system account.")
+        raise InvalidServer(f"{spec.account!r} isn't a name of a system account.")
     if not 1 <= spec.listen_port <= HIGHEST_PORT:
         raise InvalidServer(f"The port {spec.listen_port} isn't between 1 and {HIGHEST_PORT}.")
     _check_directory(spec.directory)

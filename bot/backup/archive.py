@@ -45,7 +45,7 @@ _MEASURED_AGAIN = 50
 _AGE = b"age-encryption.org/v1\n"
 _BLOCK = tarfile.BLOCKSIZE
 _MODE = 0o600
-_FOREIGN = "is no backup that `vpnbot backup` made"
+_FOREIGN = "isn't a backup that `vpnbot backup` made"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

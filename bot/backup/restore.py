@@ -66,7 +66,7 @@ def read_file(path: Path) -> bytes:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode) or facts.st_size > LONGEST_FILE:
                 raise NotDone(
-                    f"{path} is no ordinary file of at most {LONGEST_FILE} bytes; name a backup."
+                    f"{path} isn't an ordinary file of at most {LONGEST_FILE} bytes; name a backup."
                 )
             return file.read(LONGEST_FILE)
     except OSError as error:

@@ -27,6 +27,7 @@ _BY_REFUSAL = {
     Notice.NOT_BEGUN: policy.NOT_BEGUN,
     Notice.NOT_BEGUN_ADMINS: policy.NOT_BEGUN_ADMINS,
 }
+_DAY_S = 86_400
 # Values of notices that are times.
 _MOMENTS = frozenset({"until", "made_at", "used_at"})
 
@@ -57,6 +58,8 @@ def text_of(payload: Payload, still: Sequence[Grant] = ()) -> Html:
         values[name] = moment(datetime.fromisoformat(values[name]))
     if "seconds" in values:
         values["span"] = refusals.span_text(values.pop("seconds"))
+    if "days" in values:
+        values["span"] = refusals.span_text(values.pop("days") * _DAY_S)
     if code is Notice.REQUEST_DENIED_BECAUSE:
         values["reason"] = requests.reason_of(values.get("why"), values.get("words"))
     admin = life.who(values.pop("by", None), values.get("admin"), first=True)

@@ -162,7 +162,7 @@ def _check_token(settings: Settings, token: str) -> str | None:
         probe.token()
     except BadSettings:
         raise BadSettings(
-            "This is no bot token: copy it from @BotFather, digits, a colon, and letters."
+            "This isn't a bot token: copy it from @BotFather, digits, a colon, and letters."
         ) from None
     try:
         return _username(settings, token)
@@ -180,7 +180,7 @@ def _with_proxy(settings: Settings, text: str) -> Settings:
     try:
         url = checked_proxy(text)
     except ValueError as error:
-        raise BadSettings(f"This is no proxy: {error}.") from None
+        raise BadSettings(f"This isn't a proxy: {error}.") from None
     return settings.model_copy(update={"telegram_proxy": SecretStr(url)})
 
 

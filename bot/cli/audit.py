@@ -177,7 +177,7 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise NotDone(
-            f"“{text}” is no time: write 7d for a week ago, or 2026-03-02T14:00."
+            f"“{text}” isn’t a time: write 7d for a week ago, or 2026-03-02T14:00."
         ) from None
 
 
@@ -185,8 +185,8 @@ def _parse_head(text: str) -> tuple[int, str]:
     found = _HEAD.fullmatch(text.strip())
     if found is None:
         raise NotDone(
-            "--head is no head of a trail; copy all of it from /audit: a number, a colon, and 64 "
-            "digits and letters from a to f."
+            "--head isn't a head of the trail; copy all of it from /audit: a number, a colon, and "
+            "64 digits and letters from a to f."
         )
     return int(found[1]), found[2].lower()
 

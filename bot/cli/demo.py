@@ -30,7 +30,7 @@ def demo(
         int, typer.Option(metavar="N", min=0, max=65535, help="The page's port; 0 is any.")
     ] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Opens no browser.")] = False,
-    tour: Annotated[bool, typer.Option("--tour", help="Play the story here, and exit.")] = False,
+    tour: Annotated[bool, typer.Option("--tour", help="Plays the story here, and exits.")] = False,
 ) -> None:
     """Tries the whole product on this machine, in a browser or in the terminal."""
     if find_spec("aiohttp") is None:

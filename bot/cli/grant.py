@@ -106,10 +106,10 @@ def issue(
         bool, typer.Option("--yes", help="Also for longer than people may have access.")
     ] = False,
 ) -> None:
-    """Gives access without Telegram: writes the profile to a file. Its key lies on a disk then.
+    """Gives access without Telegram: writes a profile, with its key, to a file.
 
-    Where the person has asked already, that request is approved by it. How often and for how long
-    people may ask doesn't bind whoever is at the machine.
+    Where they have asked already, that approves their request. The limits of how often and for
+    how long people may ask don't bind whoever is at the machine.
     """
     seconds = None if duration is None else parse_duration(duration)
     target = output.absolute()

@@ -67,7 +67,7 @@ MaxProfiles = Annotated[
 ]
 Standing = Annotated[
     str | None,
-    typer.Option(metavar="D", help="Up to that long, such as 8h, is given without a yes."),
+    typer.Option(metavar="D", help="Gives up to that long, such as 8h, without an admin's yes."),
 ]
 
 

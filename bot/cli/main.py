@@ -128,7 +128,7 @@ def main() -> None:
         # a secret.
         if error.reason != "surrogates not allowed":
             raise
-        fail("What was typed, or a file's name, is no text in UTF-8; use another one.")
+        fail("What was typed, or a file's name, isn't text in UTF-8; use another one.")
     except Exception as error:
         trouble = passing_trouble(error)
         if trouble is None:

@@ -109,7 +109,7 @@ def _read(file: str, encoding: str) -> Table:
             f"{file} isn't in {encoding}. Name what it is in, such as: --encoding windows-1251"
         ) from error
     if "\0" in text:
-        raise NotDone(f"{file} is no text in {encoding}; save it as CSV, in UTF-8.")
+        raise NotDone(f"{file} isn't text in {encoding}; save it as CSV, in UTF-8.")
     try:
         return read_table(text)
     except BadTable as error:

@@ -130,7 +130,7 @@ def _require_ours(folder: Path, path: Path) -> None:
 
 def _require_file(folder: Path, path: Path, facts: os.stat_result) -> None:
     if not stat.S_ISREG(facts.st_mode):
-        raise _refused(folder, path, "it is no file")
+        raise _refused(folder, path, "it isn't a file")
     if not os.access(path, os.R_OK, effective_ids=True):
         raise _refused(folder, path, "it can't be read (Permission denied)")
 

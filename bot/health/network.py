@@ -17,6 +17,7 @@ from bot.process.logs import redact
 from bot.process.way_out import SETTING, WayOut, not_socks
 from bot.settings import Settings
 from bot.texts import health as words
+from bot.texts.refusals import span_text
 
 # Certificates and CRLs are backdated by a day: a minute is no danger yet.
 _PATIENCE_S = 10.0
@@ -116,5 +117,5 @@ def look_at_clock(url: str, told: datetime | None, now: datetime) -> Result:
         return Fine(words.CLOCK_UNKNOWN.format(url=url))
     off = abs(now - told)
     if off > CLOCK_TOLERANCE:
-        return trouble(words.CLOCK_WRONG, seconds=round(off.total_seconds()))
+        return trouble(words.CLOCK_WRONG, span=span_text(round(off.total_seconds())))
     return Fine(words.CLOCK_FINE)

@@ -113,7 +113,7 @@ class DataFolder:
         """Raises BadDataFolder where others can look in, or it belongs to somebody else."""
         facts = self.path.stat()
         if not stat.S_ISDIR(facts.st_mode):
-            raise BadDataFolder(f"{self} is no folder; set VPNBOT_DATA_DIR to one.")
+            raise BadDataFolder(f"{self} isn't a folder; set VPNBOT_DATA_DIR to one.")
         if facts.st_uid != os.geteuid():
             raise BadDataFolder(
                 f"The data folder {self} belongs to {account_name(facts.st_uid)}; run this "

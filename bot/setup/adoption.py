@@ -330,8 +330,8 @@ async def _move(case: Case, server: Server) -> None:
             await grants.move(case, server, grant)
         except Refused as error:
             raise NotDone(
-                f"{server.network} of {server.name} has too few addresses beside its pool for the"
-                f" {len(live)} profiles there; revoke some first: vpnbot grant list"
+                f"{server.network} of {server.name} has too few addresses beside its pool for all"
+                f" live profiles there ({len(live)}); revoke some first: vpnbot grant list"
             ) from error
 
 

@@ -94,7 +94,7 @@ WEBHOOK = Complaint(
 )
 TELEGRAM_FINE = "Telegram: this is @{username}, and no webhook is set."
 CLOCK_WRONG = Complaint(
-    "This machine's clock is {seconds} s off Telegram's.",
+    "This machine's clock is {span} off Telegram's.",
     "Let the clock follow the network: timedatectl set-ntp true",
 )
 CLOCK_FINE = "Clock: it agrees with Telegram's."
@@ -109,14 +109,14 @@ FOLDER_SHUT = Complaint(
     "The data folder {folder} can't be looked into ({reason}).",
     "Run this as the account that runs the bot, or as root.",
 )
-FOLDER_NONE = Complaint("{folder} is no folder.", "Set VPNBOT_DATA_DIR to one.")
+FOLDER_NONE = Complaint("{folder} isn't a folder.", "Set VPNBOT_DATA_DIR to one.")
 FOLDER_FOREIGN = Complaint(
     "The data folder {folder} belongs to {owner}, and this runs as {account}.",
     "Run this as {owner}, or as root.",
 )
 FOLDER_OPEN = Complaint("Others can look into the data folder.", "Run: chmod 700 {folder}")
 FOLDER_STRANGER = Complaint(
-    "{path} belongs to {stranger}, and not to {owner} like the data folder.",
+    "{path} belongs to {stranger}, not to {owner} like the data folder.",
     "Run as root: chown -R {owner}: {folder}",
 )
 FOLDER_FINE = "Data folder: {folder} belongs to {owner}."
@@ -151,7 +151,8 @@ DATABASE_DAMAGED = Complaint(
 DATABASE_MEND = f"Go back to a backup: {_RESTORE}"
 DATABASE_FINE = "Database: whole, and of this version."
 LITTLE_ROOM = Complaint(
-    "Only {left} MB are left on the disk of {path}; on a full one nothing but revocations goes on.",
+    "Only {left} MB are left on the disk of {path}; on a full disk only revocations still go "
+    "through.",
     "Make room there: df -h {path} shows the disk, du -xh {path} what takes it.",
 )
 NO_RESERVE = Complaint(
@@ -159,12 +160,12 @@ NO_RESERVE = Complaint(
     "Make room there; the bot keeps some back as soon as there is enough.",
 )
 CLOCK_JUMPED = Complaint(
-    "This machine's clock is {seconds} s away from what it was when Telegram last agreed with it, "
-    "and the time since.",
+    "This machine's clock is {span} away from where it should be, by the last time that Telegram "
+    "agreed with it.",
     "Set it right: timedatectl set-ntp true",
 )
 FROM_THE_FUTURE = Complaint(
-    "The database has something from {moment}, which is yet to come.",
+    "The database has an entry from {moment}, which is in the future.",
     "Check this machine's clock; if it is right now, it was wrong then: look at `vpnbot audit "
     "show` and wait for that moment.",
 )
@@ -216,7 +217,7 @@ LIVE_FOREIGN = Complaint(
     "Run as root: vpnbot server deploy {server}",
 )
 HOME_FOREIGN = Complaint(
-    "{path} belongs to {owner}, who can so run commands as root.",
+    "{path} belongs to {owner}, who could run commands as root that way.",
     "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
 )
 FILE_MISSING = Complaint(
@@ -238,7 +239,7 @@ FILE_OF_ANOTHER_CA = Complaint(
     "{unit}",
 )
 CRL_AHEAD = Complaint(
-    "its CRL has number {found}, and the database has given out {known} at most.",
+    "its CRL has number {found}, but the database has given out only {known}.",
     "See that no other bot publishes there; after a restore start the bot, which takes its entries "
     "over, or run: vpnbot server deploy {server}",
     "See that no other bot publishes there; after a restore start the bot, which takes its entries "
@@ -252,7 +253,7 @@ NOT_FORWARDING = Complaint(
 )
 NO_MASQUERADE = Complaint(
     "nothing masquerades for its clients in {network} (the nft table {table} is gone, or an old "
-    "one), so no answer finds back to them.",
+    "one), so no answer finds its way back to them.",
     "Run as root: nft --file {rules}; then: sh {sets}; what empties the rules (a restart of "
     "nftables does) needs this after it: systemctl reload {unit}",
 )
@@ -279,7 +280,7 @@ NOT_LOOKED_THROUGH = Complaint(
     "Start OpenVPN there, and the bot, which does it by itself; or run as root: {adopt}",
 )
 CRL_AGED = Complaint(
-    "its CRL is of {moment}; the bot signs a new one every day.",
+    "its CRL is from {moment}, though the bot signs a new one every day.",
     "Start the bot and look at its log; by hand: vpnbot server deploy {server}",
     "Start the bot and look at its log; by hand, as root: {adopt}",
 )
@@ -313,7 +314,7 @@ CCD_MISSING = Complaint(
     "Run as root: {adopt}",
 )
 ADDRESS_TAKEN = Complaint(
-    "{name} has the address {address}, which another client's file gives away, too.",
+    "{name} has the address {address}, and so has another client's file.",
     "This gives {name} another one; run as root: {adopt}",
 )
 CLOSED_TO_NEW = Complaint(
@@ -328,7 +329,7 @@ OTHERS_LIST_ENDS = Complaint(
     "Let that CA sign its next one, and put it into {path}; the bot keeps it, behind its own.",
 )
 ON_WITHOUT_ACCESS = Complaint(
-    "Connected without having access there, {count}: {names}.",
+    "Connected, though without access there ({count}): {names}.",
     "The bot cuts them within a minute: see that it runs. If they stay, stop that OpenVPN.",
 )
 # Of a server with its operator's own configuration.
@@ -365,8 +366,8 @@ SERVER_MENDS = {
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
     "crl_put_back": "Start the bot, which puts its own there again; by hand: vpnbot server deploy "
     "{server}",
-    "management_gone": "Start it; how systemd gets to know it, this says: vpnbot server deploy "
-    "{server}; systemctl restart {unit}; if it ends again, see why: journalctl -u {unit}",
+    "management_gone": "Start it: systemctl restart {unit}; if systemd doesn't know it: vpnbot "
+    "server deploy {server}; if it ends again, see why: journalctl -u {unit}",
     "management_silent": "See that nothing else is connected there, or run: systemctl restart "
     "{unit}",
     "management_nonsense": "See that OpenVPN 2.5 or newer listens there; then: systemctl restart "
@@ -399,7 +400,7 @@ UNPROVED_NOWHERE = Complaint(
     "The end of {name}'s access ({common_name}) isn't proved: no server is known yet.",
     "Adopt the server that runs: vpnbot server adopt NAME --config PATH --remote …",
 )
-PROOFS_FINE = "Revocations: none waits for its proof."
+PROOFS_FINE = "Revocations: all are proved."
 OUTBOX_FINE = "Messages: none is held up."
 SET_ASIDE = Complaint(
     "Messages that couldn't be sent and never will be: {count}. The reason: {reason}",
@@ -424,5 +425,7 @@ ADMINS_FINE = "Admins: the bot can write to each of them."
 
 ALL_WELL = "All is well."
 MORE_OF_A_KIND = "{count} more of this kind: {first}"
-FOUND_ONE = "1 finding; mend it as said above and run again: vpnbot doctor"
-FOUND = "{count} findings; mend them as said above and run again: vpnbot doctor"
+FOUND = Plural(
+    "{count} finding; mend it as said above and run again: vpnbot doctor",
+    "{count} findings; mend them as said above and run again: vpnbot doctor",
+)

@@ -109,15 +109,15 @@ NOTICES: dict[Notice, Template] = {
         "{config} --remote {remote} --renew-certificate</code>, and restart that OpenVPN."
     ),
     Notice.SERVERS_CERTIFICATES_END: Plural(
-        "⚠️ A server’s certificate from before the takeover ends within {days} days: {names}. From "
+        "⚠️ A server’s certificate from before the takeover ends within {span}: {names}. From "
         "then on nobody gets in where it is shown. Give that server a new one in time.",
-        "⚠️ {count} servers’ certificates from before the takeover end within {days} days: {names}. "
+        "⚠️ {count} servers’ certificates from before the takeover end within {span}: {names}. "
         "From then on nobody gets in where they are shown. Give those servers new ones in time.",
     ),
     Notice.CERTIFICATES_END: Plural(
-        "⚠️ A certificate ends within {days} days: {names}. If its owner still needs access, "
+        "⚠️ A certificate ends within {span}: {names}. If its owner still needs access, "
         "they can ask with /requestvpn.",
-        "⚠️ {count} certificates end within {days} days: {names}. If their owners still need "
+        "⚠️ {count} certificates end within {span}: {names}. If their owners still need "
         "access, they can ask with /requestvpn.",
     ),
     Notice.AUDIT_HEAD: AUDIT_HEAD,

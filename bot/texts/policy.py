@@ -1,9 +1,9 @@
 """What is said of the rules for requests: what they have to say, how many profiles, which hours."""
 
 from bot.access.refusals import Refusal
-from bot.texts.fill import Plural
+from bot.texts.fill import Plural, Template
 
-REFUSALS: dict[Refusal, str] = {
+REFUSALS: dict[Refusal, Template] = {
     Refusal.BAD_START: (
         "I can’t tell when “{start}” is. Write for example: /requestvpn from mon 9:00 for 2d, "
         "or from 14 Sept 8:30, or from tomorrow 14:00."
@@ -25,9 +25,11 @@ REFUSALS: dict[Refusal, str] = {
         "Your request needs {hint}. Write it after the command, with how long if you like: "
         "/requestvpn 8h, then the number."
     ),
-    Refusal.TOO_MANY_PROFILES: (
+    Refusal.TOO_MANY_PROFILES: Plural(
+        "You have a VPN profile already, and may have only one. To get another, give it up in "
+        "/myvpn.",
         "You have {count} VPN profiles already, and that’s the most you may have. To get another, "
-        "give one up in /myvpn."
+        "give one up in /myvpn.",
     ),
     Refusal.REASON_MISSING: (
         "This request gives no reason, and by now it has to. They can add one below their request."
@@ -36,9 +38,11 @@ REFUSALS: dict[Refusal, str] = {
         "This request has no ticket number, and by now it has to. They can add one below their "
         "request: {hint}."
     ),
-    Refusal.PROFILES_FULL: (
+    Refusal.PROFILES_FULL: Plural(
+        "{name} has a VPN profile already, and may have only one. It has to end first, by /revoke "
+        "or in their /myvpn.",
         "{name} has {count} VPN profiles already, and that’s the most they may have. One has to "
-        "end first, by /revoke or in their /myvpn."
+        "end first, by /revoke or in their /myvpn.",
     ),
     Refusal.OWN_STANDING: (
         "{group} gives access without an admin’s yes, so you can’t put yourself into it. Another "
@@ -166,11 +170,12 @@ NOT_BEGUN_ADMINS_ELSE = (
 )
 
 # On a card that can't be approved.
-CARD: dict[Refusal, str] = {
+CARD: dict[Refusal, Template] = {
     Refusal.REASON_MISSING: "⚠️ It gives no reason, so this can’t be approved.",
     Refusal.TICKET_MISSING: "⚠️ It has no ticket number, so this can’t be approved.",
-    Refusal.PROFILES_FULL: (
-        "⚠️ They have {count} profiles already, the most they may have, so this can’t be approved."
+    Refusal.PROFILES_FULL: Plural(
+        "⚠️ They have a profile already, and may have only one, so this can’t be approved.",
+        "⚠️ They have {count} profiles already, the most they may have, so this can’t be approved.",
     ),
 }
 TICKET = '<a href="{url}">{ticket}</a>'
@@ -181,4 +186,4 @@ GIVEN_TOAST = "Given at once. Your profile is on its way."
 GROUP_STANDING = "Up to {duration} at once, without an admin’s yes"
 GROUP_REASON = "A reason has to be given"
 GROUP_TICKET = "A ticket number has to be given"
-GROUP_PROFILES = "At most {count} live profiles each"
+GROUP_PROFILES = Plural("At most {count} live profile each", "At most {count} live profiles each")

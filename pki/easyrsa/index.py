@@ -119,7 +119,7 @@ def _parse_row(line_number: int, line: str) -> Row:
         number = parse_serial(serial)
     except ValueError as error:
         raise ValueError(
-            "its serial number is no positive hex number of up to 40 digits"
+            "its serial number isn't a positive hex number of up to 40 digits"
         ) from error
     return Row(line_number, status, not_after, revoked_at, reason, number, subject)
 
@@ -138,11 +138,11 @@ def _reason(said: list[str]) -> RevocationReason:
 def _time(text: str, which: str) -> datetime:
     parts = _TIME.fullmatch(text)
     if parts is None:
-        raise ValueError(f"its {which} date is no date")
+        raise ValueError(f"its {which} date isn't a date")
     year, *rest = (int(part) for part in parts.groups())
     if len(parts[1]) == len("YY"):
         year += 1900 if year >= _CENTURY_TURN else 2000
     try:
         return datetime(year, *rest, tzinfo=UTC)  # type: ignore[arg-type, misc]
     except ValueError as error:
-        raise ValueError(f"its {which} date is no date") from error
+        raise ValueError(f"its {which} date isn't a date") from error

@@ -51,7 +51,7 @@ async def test_the_trail_is_narrowed(company: Company, anna_has_access: None) ->
     said = (await company.done("audit", "show", "--kind", "user.allow")).out
     assert "user:4140 (Hans Müller)" in said
     ran = await company.vpnbot("audit", "show", "--since", "yesterday")
-    assert "is no time" in ran.err
+    assert "isn’t a time" in ran.err
 
 
 async def test_roles_are_given_on_the_machine(company: Company) -> None:

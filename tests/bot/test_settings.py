@@ -227,7 +227,7 @@ def test_an_unknown_name_of_ours_in_the_environment_stops_the_start(
 ) -> None:
     monkeypatch.setenv(name, "hidden-value")
     line = refused()
-    assert line.startswith(f"{name} in the environment is no setting")
+    assert line.startswith(f"{name} in the environment isn't a setting")
     assert "hidden" not in line
 
 
@@ -235,7 +235,7 @@ def test_an_unknown_name_of_ours_in_the_environment_stops_the_start(
 def test_an_unknown_name_of_ours_in_the_file_stops_the_start(folder: Path, line: str) -> None:
     (folder / ".env").write_text(f"OTHER=1\n{line}\n")
     found = refused()
-    assert found.startswith("VPNBOT_OOPS in .env is no setting")
+    assert found.startswith("VPNBOT_OOPS in .env isn't a setting")
     assert "hidden" not in found
 
 
@@ -307,7 +307,7 @@ def test_a_bad_value_in_the_file_is_named_and_not_shown(folder: Path) -> None:
 
 def test_a_file_that_is_no_text_is_said_so(folder: Path) -> None:
     (folder / ".env").write_bytes(b"VPNBOT_BOT_TOKEN=\xff\xfe\x00")
-    assert refused() == "Line 1 of .env is no text in UTF-8; write it anew."
+    assert refused() == "Line 1 of .env isn't text in UTF-8; write it anew."
 
 
 def test_the_default_duration_must_not_exceed_the_longest_one() -> None:

@@ -220,7 +220,7 @@ async def _asked(newcomer: Newcomer, socks: Proxy) -> None:
     async with Terminal(clear, *flags) as terminal:
         await terminal.answers("Telegram can't be reached", "")
         await terminal.answers("A proxy (it isn't shown", "nonsense\n")
-        await terminal.answers("This is no proxy", "")
+        await terminal.answers("This isn't a proxy", "")
         await terminal.answers("A proxy (it isn't shown", "socks5://127.0.0.1:9\n")
         await terminal.answers("Telegram doesn't answer", "")
         await terminal.answers("A proxy (it isn't shown", f"{socks.url}\n")

@@ -79,8 +79,8 @@ async def plan_renewal(host: ServerHost, examined: Examined, *, issuers: Issuers
     chain = certificates_in(await host.read(layout.certificate))
     if not chain or not any(is_issued_by(chain[0], issuer) for issuer in issuers):
         raise NotApplied(
-            f"/{layout.certificate} is no certificate of the bot's CA, so clients may trust another"
-            " one; renew it where it was issued."
+            f"/{layout.certificate} isn't a certificate of the bot's CA, so clients may trust"
+            " another one; renew it where it was issued."
         )
     return RenewalPlan(layout.named_conf, chain[0], chain[1:], layout.certificate, key_path)
 

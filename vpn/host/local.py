@@ -373,7 +373,7 @@ class LocalHost:
         try:
             status = os.stat(full.name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISSOCK(status.st_mode):
-                raise ManagementGone(f"{quote(str(full))} is no socket; remove it.")
+                raise ManagementGone(f"{quote(str(full))} isn't a socket; remove it.")
             # A unix socket's path has 107 bytes at most (unix(7)); this one is short.
             connection.connect(f"/proc/self/fd/{folder}/{full.name}")
         except BlockingIOError:
@@ -440,7 +440,9 @@ class LocalHost:
                     deeper = os.open(name, flags, dir_fd=handle)
                 except NotADirectoryError:  # a link, too: O_DIRECTORY is looked at first
                     wrong = self._full("/".join(names[: len(names) + left]))
-                    raise HostError(f"{wrong} is no folder, or a link to one; remove it.") from None
+                    raise HostError(
+                        f"{wrong} isn't a folder, or a link to one; remove it."
+                    ) from None
                 os.close(handle)
                 handle = deeper
             yield handle
@@ -464,7 +466,7 @@ class LocalHost:
             raise kind(f"Can't {verb} {self._full(path)}: {error.strerror or error}.") from error
 
     def _no_file(self, path: str) -> str:
-        return f"{self._full(path)} is no ordinary file; remove it."
+        return f"{self._full(path)} isn't an ordinary file; remove it."
 
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))

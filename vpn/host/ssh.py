@@ -101,7 +101,7 @@ class SshHost:
         if done.status in {NO_FILE, A_FOLDER}:
             # No file can be put over a folder: somebody has to remove it first.
             kind = HostError if done.status == A_FOLDER else NotReadable
-            raise kind(f"{self._full(path)} is no ordinary file; remove it.")
+            raise kind(f"{self._full(path)} isn't an ordinary file; remove it.")
         if self._problem("read", path, done):
             return None
         if len(done.output) > READ_LIMIT:
@@ -295,7 +295,7 @@ class SshHost:
         # Links on the way are followed, as by whoever connects.
         done = await self._link.look(join(("listeners", str(full))))
         if done.status == NO_FILE:
-            raise ManagementGone(f"{quote(str(full))} is no socket; remove it.")
+            raise ManagementGone(f"{quote(str(full))} isn't a socket; remove it.")
         _, reason = _reason(done.complaint)
         if done.status == NO_FOLDER:
             raise ManagementGone(f"The folder {quote(str(full.parent))} can't be opened: {reason}.")
@@ -363,7 +363,7 @@ class SshHost:
             names, last = path_components(path), done.complaint.rstrip("\n").rpartition("\n")[2]
             end = names.index(last) + 1 if last in names else len(names)
             wrong = self._full("/".join(names[:end]))
-            raise HostError(f"{wrong} is no folder, or a link to one; remove it.")
+            raise HostError(f"{wrong} isn't a folder, or a link to one; remove it.")
         if done.status == CUT_OFF:
             raise HostError(
                 f"Can't write {self._full(path)}: the connection ended before it all came."

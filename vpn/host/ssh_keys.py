@@ -131,11 +131,11 @@ def read_key(path: Path) -> asyncssh.SSHKey:
             "vpnbot server key"
         ) from error
     except asyncssh.KeyImportError as error:
-        raise KeyRefused(f"{shown} is no private SSH key ({error}).") from error
+        raise KeyRefused(f"{shown} isn't a private SSH key ({error}).") from error
 
 
 def public_key(line: str) -> asyncssh.SSHKey:
     try:
         return asyncssh.import_public_key(line)
     except (asyncssh.KeyImportError, ValueError) as error:
-        raise HostError(f"{line[:60]!a} is no host key ({error}).") from error
+        raise HostError(f"{line[:60]!a} isn't a host key ({error}).") from error

@@ -372,7 +372,7 @@ def _session(columns: list[str] | None, cells: list[str]) -> Session | None:
 def _figure(text: str) -> int:
     number = int(text)
     if number < 0 or number.bit_length() > _FIGURE_BITS:
-        raise ValueError(f"{text[:40]!r} is no figure of OpenVPN's")
+        raise ValueError(f"{text[:40]!r} isn't a figure of OpenVPN's")
     return number
 
 

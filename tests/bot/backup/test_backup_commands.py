@@ -73,7 +73,7 @@ async def test_what_cannot_be_restored(company: Company, backup: Path, empty: Pa
     await refuses(company, "restore", str(pipe), *flag, words="no ordinary file", **there)
     await refuses(company, "restore", str(empty.parent), *flag, words="can't be read", **there)
     token = str(company.folder / "token")
-    await refuses(company, "restore", token, *flag, words="is no backup", **there)
+    await refuses(company, "restore", token, *flag, words="isn't a backup", **there)
     half = company.folder / "half.age"
     half.write_bytes(read_file(backup)[:-5000])
     await refuses(company, "restore", str(half), *flag, words="doesn't open", **there)

@@ -167,7 +167,7 @@ def test_something_else_where_a_file_belongs(folder: Path, name: str, kind: str)
         path.mkdir()
     else:
         os.mkfifo(path)
-    with refused(folder, name, "it is no file"):
+    with refused(folder, name, "it isn't a file"):
         look(folder)
 
 

@@ -170,8 +170,8 @@ async def test_a_crl_with_a_number_that_nobody_gave_out(around: Surroundings) ->
     with content(Path(server.directory) / "live" / "crl.pem", pem.decode()):
         found = await look_at_server(server, around)
     assert len(found) == 2
-    complains(found, "number 1000, and the database has given out 1 at most", "other bot")
-    complains(found, "its CRL is of", "Start the bot")
+    complains(found, "number 1000, but the database has given out only 1", "other bot")
+    complains(found, "its CRL is from", "Start the bot")
 
 
 async def test_a_crl_that_was_put_back(around: Surroundings) -> None:

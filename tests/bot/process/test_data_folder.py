@@ -71,7 +71,7 @@ def test_a_file_in_its_place_is_no_folder(folder: DataFolder) -> None:
     folder.path.write_text("x")
     with pytest.raises(BadDataFolder, match="can't be made: File exists"):
         folder.prepare()
-    with pytest.raises(BadDataFolder, match="is no folder; set VPNBOT_DATA_DIR"):
+    with pytest.raises(BadDataFolder, match="isn't a folder; set VPNBOT_DATA_DIR"):
         folder.check()
 
 

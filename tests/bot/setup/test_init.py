@@ -163,7 +163,7 @@ async def test_a_wrong_flag(newcomer: Newcomer) -> None:
     wrong = (
         ("token_file", "/no/such/file", "--token-file names a file that can't be read"),
         ("token_file", "/etc/hostname", "run: chmod 600 /etc/hostname"),
-        ("token_file", str(words), "This is no bot token"),
+        ("token_file", str(words), "This isn't a bot token"),
         ("admin", "boris", "isn’t a Telegram id"),
         ("admin", ",", "At least one admin"),
         ("server", "9 lives", "server name"),
@@ -310,7 +310,7 @@ async def test_a_conversation(newcomer: Newcomer) -> None:
     """Each wrong answer is told at once, and asked again; what is secret is never shown."""
     async with Terminal(newcomer) as terminal:
         await terminal.answers(ASKS_TOKEN, "12:short\n")
-        await terminal.answers("This is no bot token", "")
+        await terminal.answers("This isn't a bot token", "")
         await terminal.answers(ASKS_TOKEN, f"{TOKEN}x\n")
         await terminal.answers("Telegram doesn't know the token", "")
         await terminal.answers(ASKS_TOKEN, f"{TOKEN}\n")

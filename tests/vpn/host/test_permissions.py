@@ -34,7 +34,7 @@ async def test_a_list_is_read_as_openvpn_reads_it(
     assert await read_linked(host, "live/crl.pem") == b"list"
     other.unlink()
     other.mkdir()
-    with pytest.raises(HostError, match="is no ordinary file"):
+    with pytest.raises(HostError, match="isn't an ordinary file"):
         await read_linked(host, "live/crl.pem")
 
 

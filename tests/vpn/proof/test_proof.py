@@ -254,7 +254,7 @@ async def test_links_in_the_place_of_folders(breakable: Running) -> None:
     assert not proof.proved
     assert codes(proof) == ["ccd_not_removed", "host_error", "crl_old", "crl_not_written"]
     for finding in proof.findings[:2]:
-        assert f"{live} is no folder, or a link to one; remove it." in finding.detail
+        assert f"{live} isn't a folder, or a link to one; remove it." in finding.detail
 
 
 async def test_a_folder_that_is_gone(breakable: Running, open_folder: Path) -> None:
