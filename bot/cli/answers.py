@@ -18,9 +18,8 @@ from bot.cli.asking import Asker
 from bot.cli.server_choice import ServerFlags, choose_server
 from bot.cli.shared import say
 from bot.errors import BadSettings
-from bot.health.network import greet
+from bot.health.network import greet, reason_of
 from bot.process.env_file import env_values, read_env
-from bot.process.logs import redact
 from bot.process.way_out import SETTING as PROXY
 from bot.process.way_out import checked_proxy
 from bot.settings import PREFIX, Settings, read_secret
@@ -167,7 +166,7 @@ def _check_token(settings: Settings, token: str) -> str | None:
     try:
         return _username(settings, token)
     except TelegramError as error:
-        say(f"Telegram can't be reached: {redact(error.message)}.")
+        say(f"Telegram can't be reached: {reason_of(error)}.")
         return None
 
 
@@ -194,7 +193,7 @@ def _by_proxy(settings: Settings, token: str, asker: Asker) -> tuple[Settings, s
         try:
             return tried, _username(tried, token)
         except TelegramError as error:
-            raise BadSettings(f"Telegram doesn't answer: {redact(error.message)}.") from None
+            raise BadSettings(f"Telegram doesn't answer: {reason_of(error)}.") from None
 
     found: tuple[Settings, str | None] = (settings, None)
     if not asker.silent:

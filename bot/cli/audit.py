@@ -17,7 +17,7 @@ from bot.access.durations import parse_duration
 from bot.access.permission import telegram_key
 from bot.access.refusals import Refused
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import in_json, operator, say, show, stamp, with_office
+from bot.cli.shared import cell, in_json, operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.shown import one_line
@@ -32,6 +32,7 @@ app = typer.Typer(help="The audit trail.", no_args_is_help=True, cls=CommandGrou
 # A spreadsheet takes a cell that begins like this for a formula (OWASP, CSV injection). Where
 # lists are separated by semicolons, one of these begins a cell, too, whatever the quotes say.
 _FORMULA = re.compile(r"(^|;)(?=\s*[=+@-]|[\t\r\n])")
+_DURATIONS = frozenset({"duration", "max_duration", "standing"})
 _COLUMNS = ("seq", "at", "actor", "action", "subject", "detail", "previous", "digest")
 # A row's number, and SHA-256 in hex: what is mistyped must not look like a trail that was cut.
 _HEAD = re.compile(r"([0-9]{1,18})\s*:\s*([0-9a-fA-F]{64})", re.ASCII)
@@ -157,7 +158,22 @@ async def _name(case: Case, rows: list[dict[str, Any]]) -> None:
         if person is not None:
             row["subject"] = f"{row['subject']} ({person.name})"
         pairs = detail.items()
-        row["detail"] = ", ".join(f"{key}={value}" for key, value in pairs if key != "name")
+        row["detail"] = ", ".join(
+            f"{key}={_said(key, value)}" for key, value in pairs if key != "name"
+        )
+
+
+def _said(key: str, value: Any) -> str:
+    """As people read it elsewhere; the export has what was recorded.
+
+    A forged row may have anything, and is shown as it is.
+    """
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "–"
+    try:
+        return cell("duration" if key in _DURATIONS else key, value)
+    except (AttributeError, Refused, TypeError, ValueError):
+        return str(value)
 
 
 def _moment(text: str | None, now: datetime) -> datetime | None:

@@ -16,6 +16,7 @@ from bot.cli.groups_help import CommandGroup
 from bot.cli.shared import operator, say, show, with_office
 from bot.errors import NotDone
 from bot.office import Office
+from bot.texts.refusals import duration_text
 from storage.group_records import Group, GroupName, Reason
 from storage.records import ServerName, UserId
 
@@ -91,7 +92,7 @@ def add(
     said |= _policy(reason, max_profiles, standing)
     networks = [one for family in _FAMILIES.values() for one in said.pop(family, ())]
     group = Group(GroupName(name), networks=tuple(networks), **said)
-    _change(lambda case: groups.add(case, group), f"The group {name} is there.")
+    _change(lambda case: groups.add(case, group), f"The group {name} is made.")
 
 
 @app.command("edit")
@@ -195,7 +196,7 @@ def _row(group: Group, members: Sequence[UserId], *, as_json: bool) -> dict[str,
     for field in _SHOWN:
         value = getattr(group, field)
         if field in _DURATIONS and value is not None:
-            value = format_duration(value)
+            value = format_duration(value) if as_json else duration_text(value)
         row[field] = [*value] if isinstance(value, tuple) else value
     row["members"] = [*members]
     if as_json:

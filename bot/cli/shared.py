@@ -37,7 +37,7 @@ _TIMES = frozenset(
         *("not_after", "crl_this_update", "certificate_end", "tried_at"),
     }
 )
-_DURATIONS = frozenset({"duration", "max_duration"})
+_DURATIONS = frozenset({"duration"})
 _Result = TypeVar("_Result")
 
 

@@ -64,7 +64,7 @@ async def _greeted(
     except TokenRefused:
         return TelegramLook((*seen, trouble(words.TOKEN_REFUSED)))
     except TelegramError as error:
-        silent = trouble(words.TELEGRAM_SILENT, reason=redact(error.message))
+        silent = trouble(words.TELEGRAM_SILENT, reason=reason_of(error))
         return TelegramLook((*seen, silent))
     fine = Fine(words.TELEGRAM_FINE.format(username=greeting.username))
     about_updates = trouble(words.WEBHOOK) if greeting.has_webhook else fine
@@ -109,6 +109,11 @@ async def greet(token: str, api_url: str, way: WayOut | None) -> Greeting:
     finally:
         await bot.shutdown()
     return Greeting(str(bot.username), bool(webhook.url))
+
+
+def reason_of(error: TelegramError) -> str:
+    """Why Telegram gave no answer, without the name of the class that python-telegram-bot puts in."""
+    return redact(str(error.__cause__ or "") or error.message)
 
 
 def look_at_clock(url: str, told: datetime | None, now: datetime) -> Result:

@@ -147,6 +147,10 @@ REFUSED: dict[Refusal, str] = {
     Refusal.INVITATION_OVER: (
         "This invitation doesn’t work: each one works once, and for a day. Ask for a new one."
     ),
+    Refusal.INVITE_HAS_NO_END: (
+        "Nothing was done: a place on the allowlist has no end; for how long, each request says. "
+        "Write /invite {name}, without the time."
+    ),
     Refusal.INVITATION_UNKNOWN: "There is no such invitation. /invite shows the open ones.",
 }
 REFUSED_IN_TERMINAL: dict[Refusal, str] = {

@@ -129,7 +129,10 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
         "Nobody called {who} has written to me lately. Ask them to press Start in my chat, or "
         "write their numeric id."
     ),
-    Refusal.SEVERAL_FIT: "“{who}” may mean {named}, so nothing was done. Name one by their id.",
+    Refusal.SEVERAL_FIT: Plural(
+        "Nobody is called just “{who}”, so nothing was done. If you mean {named}, name the id.",
+        "“{who}” may mean {named}, so nothing was done. Name one by their id.",
+    ),
     Refusal.USERNAME_OLD: (
         "Nobody has written to me as {who} for a while, and usernames change hands, so nothing "
         "was done. If you mean {name}, write their id, {id}."
@@ -198,8 +201,9 @@ _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
         "Nobody called {who} has written to the bot lately; ask them to press Start there, or name "
         "their numeric id."
     ),
-    Refusal.SEVERAL_FIT: (
-        "“{who}” isn’t enough to tell who; nothing was done. Name one of: {named}."
+    Refusal.SEVERAL_FIT: Plural(
+        "Nobody is called just “{who}”, so nothing was done. If you mean {named}, name the id.",
+        "“{who}” isn’t enough to tell who, so nothing was done. Name one by the id: {named}.",
     ),
     Refusal.USERNAME_OLD: (
         "Nobody has written to the bot as {who} for a while, and usernames change hands; nothing "
@@ -340,6 +344,7 @@ def _values(refused: Refused) -> dict[str, object]:
             values["servers"] = ", ".join(values["servers"])
         case Refusal.SEVERAL_FIT:
             named = list(values["named"])
+            values["count"] = len(named)
             values["named"] = ", ".join([*named[:_NAMED], "…"] if named[_NAMED:] else named)
         case Refusal.NOTHING_LIVE:
             values["names"] = ", ".join(values["names"])[:_NAMES_LENGTH]

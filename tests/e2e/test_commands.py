@@ -170,7 +170,7 @@ async def test_the_second_tap_learns_who_was_first(company: Company) -> None:
     await who.hears("Boris denied your request")
     late = await clara.is_answered(await clara.taps("Approve", message=cards[1]))
     assert late.show_alert
-    assert late.text == "Too late: this request is already denied by Boris."
+    assert late.text == "Too late: Boris has denied this request already."
     assert company.grants_of(who) == []
 
 
@@ -184,7 +184,7 @@ async def test_two_admins_at_once_give_one_grant(company: Company) -> None:
     ]
     answers = [await admin.is_answered(tap) for admin, tap in zip(admins, taps, strict=True)]
     assert answers[0].text.startswith("Approved.")
-    assert answers[1].text == "Too late: this request is already approved by Boris."
+    assert answers[1].text == "Too late: Boris has approved this request already."
     await who.receives_document()
     await until(lambda: [grant["state"] for grant in company.grants_of(who)] == ["active"])
     assert len([message for message in who.messages if message.document]) == 1

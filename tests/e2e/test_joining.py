@@ -89,7 +89,7 @@ async def test_a_stranger_asks_and_an_admin_answers_on_every_card(company: Compa
     mia = company.telegram.person(next(company.crowd).id)
     await mia.says("/start")
     await mia.taps("Ask to join", message=await mia.hears("not on it yet"))
-    await mia.hears("when an admin has decided")
+    await mia.hears("When an admin decides")
     asks = f"{mia.person.first_name} asks to be put on the allowlist"
     cards = [await admin.hears(asks) for admin in (company.boris, company.clara)]
     await company.boris.taps("Allow", message=cards[0])

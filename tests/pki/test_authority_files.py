@@ -313,17 +313,17 @@ class TestDamaged:
     def test_truncated_certificate(self, ca_folder: Path, share: float) -> None:
         content = (ca_folder / CERTIFICATE_FILE).read_bytes()
         put(ca_folder, CERTIFICATE_FILE, content[: int(len(content) * share)])
-        self.damaged(ca_folder, "not a CA's certificate")
+        self.damaged(ca_folder, "isn't a CA's certificate")
 
     def test_a_clients_certificate(self, ca_folder: Path, authority: Authority) -> None:
         put(ca_folder, CERTIFICATE_FILE, client(authority).certificate_pem.encode())
-        self.damaged(ca_folder, "not a CA's certificate")
+        self.damaged(ca_folder, "isn't a CA's certificate")
 
     def test_a_certificate_that_says_nothing_of_cas(self, ca_folder: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = without_extensions(key.public_key()).sign(key, hashes.SHA256())
         put(ca_folder, CERTIFICATE_FILE, certificate.public_bytes(Encoding.PEM))
-        self.damaged(ca_folder, "not a CA's certificate")
+        self.damaged(ca_folder, "isn't a CA's certificate")
 
     def test_another_cas_certificate(self, ca_folder: Path, stranger: Authority) -> None:
         put(ca_folder, CERTIFICATE_FILE, stranger.certificate_pem.encode())

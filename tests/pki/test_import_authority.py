@@ -237,11 +237,11 @@ class TestRefused:
         issued = client(authority)
         certificate = x509.load_pem_x509_certificate(issued.certificate_pem.encode())
         key = load_pem_private_key(issued.private_key_pem.encode(), None)
-        self.refused(tmp_path, certificate, key, "not a CA's")
+        self.refused(tmp_path, certificate, key, "isn't a CA's")
 
     def test_one_that_says_nothing_of_cas(self, tmp_path: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        self.refused(tmp_path, self_signed_with(key), key, "not a CA's")
+        self.refused(tmp_path, self_signed_with(key), key, "isn't a CA's")
 
     def test_one_that_cannot_be_read(self, tmp_path: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())

@@ -242,7 +242,7 @@ async def test_another_programs_database(
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE notes (text)")
     other = with_file(contents, DATABASE, path.read_bytes())
-    assert "not vpnbot's" in await fails(settings, other, BadBackup)
+    assert "aren't vpnbot's" in await fails(settings, other, BadBackup)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ async def test_other_words_are_no_reason(desk: Desk) -> None:
     assert (await request(desk)).reason == ""
     await desk.taps(ANNA, "cx:1")
     (said,) = await desk.says(ANNA, "night shift", replies_to=MESSAGE)
-    assert "already cancelled" in said
+    assert "cancelled this request already" in said
 
 
 async def test_nobody_changes_anothers(desk: Desk) -> None:

@@ -446,7 +446,7 @@ async def test_a_ca_that_ends_soon(tmp_path: Path) -> None:
     earlier = now() - timedelta(days=400)
     (fine,) = await look_at_authority(keyring, folder, earlier, has_passphrase=False)
     assert isinstance(fine, Fine)
-    assert "not tried" in fine.text
+    assert "wasn't tried" in fine.text
 
 
 # --- people and proofs ----------------------------------------------------------------------------

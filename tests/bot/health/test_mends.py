@@ -155,7 +155,7 @@ async def test_what_is_in_the_way() -> None:
         assert_said(
             await operator.mends(),
             *("nobody who has access", "no ordinary file", "crl-verify is missing"),
-            *("tls-crypt-v2.key", "not the certificate of this CA"),
+            *("tls-crypt-v2.key", "isn't the certificate of this CA"),
         )
         live.rename(operator.office / "aside")
         live.symlink_to("aside")

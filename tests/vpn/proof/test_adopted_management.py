@@ -85,7 +85,7 @@ async def test_what_others_can_reach_is_not_asked(open_folder: Path, host: str) 
     live = await operator.live()
     (proof,) = await operator.cut(live, operator.certificate("anna")[0])
     assert codes(proof) == ["management_exposed"]
-    with pytest.raises(ManagementExposed, match="not on loopback"):
+    with pytest.raises(ManagementExposed, match="isn't on loopback"):
         await live.sessions()
     advice = (await operator.examine()).advice
     assert any(each.directive == "management" and not each.applied for each in advice)

@@ -113,7 +113,7 @@ async def test_without_openvpn_nothing_can_be_tried(
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
 
     assert client_missing()
-    with pytest.raises(HostError, match="not installed"):
+    with pytest.raises(HostError, match="isn't installed"):
         await knock("client\n")
 
 
