@@ -112,7 +112,7 @@ async def greet(token: str, api_url: str, way: WayOut | None) -> Greeting:
 
 
 def reason_of(error: TelegramError) -> str:
-    """Why Telegram gave no answer, without the name of the class that python-telegram-bot puts in."""
+    """Why Telegram gave no answer, without the name of a class before it."""
     return redact(str(error.__cause__ or "") or error.message)
 
 
