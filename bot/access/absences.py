@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.access import approvals, messages, roles
 from bot.access.case import Case
+from bot.access.hearing import hear
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Act, may, require
 from bot.access.refusals import Refusal, Refused
@@ -104,6 +105,6 @@ async def _send_what_is_missing(case: Case) -> None:
         posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))
         has = {message.chat_id for message in posted}
         has |= {chat for chat, number in on_the_way if number == request.id}
-        for one in await approvals.asked(case, request):
+        for one in await approvals.asked(case, await hear(case, request)):
             if messages.private_chat(one) not in has:
                 await messages.card(case, one, request.id)
