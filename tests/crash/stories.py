@@ -123,7 +123,7 @@ async def _cannot_begin(stage: Stage, chat: PersonChat) -> None:
     await stage.hears(chat, "paused your VPN access")
     now = int(datetime.now(UTC).timestamp() * 1_000_000)
     stage.company.tamper("UPDATE requests SET starts_at = ? WHERE user_id = ?", now, chat.person.id)
-    await stage.hears(chat, "I didn’t give it: paused at the moment")
+    await stage.hears(chat, "your VPN access is paused, so I didn’t give it")
 
 
 async def _is_denied(stage: Stage, chat: PersonChat) -> None:
