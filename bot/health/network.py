@@ -1,6 +1,7 @@
 """The checks over the network: Telegram, the token, and the clock."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from bot.settings import Settings
 from bot.texts import health as words
 from bot.texts.refusals import span_text
 
+# What python-telegram-bot puts before the words of an error.
+_CLASS = re.compile(r"^httpx\.\w+: (?=\S)")
 # Certificates and CRLs are backdated by a day: a minute is no danger yet.
 _PATIENCE_S = 10.0
 
@@ -113,7 +116,7 @@ async def greet(token: str, api_url: str, way: WayOut | None) -> Greeting:
 
 def reason_of(error: TelegramError) -> str:
     """Why Telegram gave no answer, without the name of a class before it."""
-    return redact(str(error.__cause__ or "") or error.message)
+    return redact(_CLASS.sub("", error.message))
 
 
 def look_at_clock(url: str, told: datetime | None, now: datetime) -> Result:
