@@ -246,7 +246,7 @@ async def test_it_is_approved_once(paper: Paper) -> None:
     request = await scheduled(paper)
     clara = await paper.actor(CLARA)
     told = await paper.refuses(clara, Refusal.ALREADY_DECIDED, requests.approve, request.id, None)
-    assert told == {"state": RequestState.SCHEDULED, "admin": "Boris"}
+    assert told == {"state": RequestState.SCHEDULED, "by": "telegram:2001", "admin": "Boris"}
 
 
 async def test_who_is_removed_gets_nothing(paper: Paper) -> None:
