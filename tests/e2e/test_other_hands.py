@@ -142,3 +142,27 @@ async def test_an_invitation_into_a_group_that_was_taken_away_opens_none_of_its_
     await company.emil.hears("This invitation doesn’t work")
     assert company.query("SELECT 1 FROM memberships") == []
     assert company.query("SELECT allowed FROM people WHERE id = ?", company.emil.person.id) == []
+
+
+async def test_one_admin_is_not_two_by_a_role_for_another_account(company: Company) -> None:
+    company.extra["VPNBOT_APPROVALS"] = "2"
+    await company.start()
+    await say_hello(company, BORIS, DORA)
+    await company.anna.says("/requestvpn")
+    card = await company.card(company.boris, company.anna)
+    await company.boris.taps("Approve", message=card)
+    await company.boris.hears("1 approval is still needed")
+
+    await company.boris.says(f"/role {DORA.id} admin")
+    told = await company.boris.hears("Several have to agree")
+    assert f"vpnbot user role {DORA.id} admin" in told.text
+    approve = card.button("Approve")
+    assert approve is not None
+    await company.telegram.person(DORA.id).taps_data(1, str(approve.callback_data))
+    await company.settled()
+    assert company.query("SELECT state FROM requests") == [("pending",)]
+
+    await company.done("user", "role", str(DORA.id), "admin")
+    dora = company.telegram.person(DORA.id)
+    await dora.taps("Approve", message=await company.card(dora, company.anna))
+    await company.anna.receives_document()

@@ -81,7 +81,8 @@ def _appointed(case: Case) -> Iterator[str]:
     match case.arguments if case.is_admin and case.commands("role") else []:
         case [whom, "admin" | "auditor" as role] | [whom, "approver" as role, "dev"]:
             is_number = whom.isascii() and whom.isdigit() and 0 < int(whom) < 2**52
-            if is_number and int(whom) not in case.laws.admins:
+            is_for_several = case.laws.several and role != "auditor"
+            if is_number and int(whom) not in case.laws.admins and not is_for_several:
                 given = case.after.roles.get(int(whom))
                 if given is None or given.role != role:
                     yield f"{whom} was not given a role"

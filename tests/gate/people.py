@@ -168,6 +168,10 @@ def _roles(case: Case) -> Iterator[str]:
         is_again = given is not None and was_before(case, user_id).role == given.role
         if not is_over and not appoints(case, user_id) and not is_again:
             yield f"the role of {user_id} changed, and no admin said so"
+        had = before.roles.get(user_id)
+        may_decide = given is not None and given.role != "auditor"
+        if may_decide and not is_again and case.laws.several and (not had or had.role != "admin"):
+            yield f"{user_id} may decide by the word of one, where several have to agree"
     for user_id in before.groups.keys() | after.groups.keys():
         if before.groups.get(user_id) == after.groups.get(user_id):
             continue

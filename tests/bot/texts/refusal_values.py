@@ -49,6 +49,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "undo_asked_again": {"request": 8},
     "other_group": {"groups": "dev, ops"},
     "admin_by_settings": {"name": "Boris"},
+    "several_appoint": {"id": 2003, "role": "admin"},
     "role_groups": {},
     "same_role": {"name": "Dora"},
     "no_role": {"name": "Dora"},
