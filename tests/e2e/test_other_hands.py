@@ -166,3 +166,19 @@ async def test_one_admin_is_not_two_by_a_role_for_another_account(company: Compa
     dora = company.telegram.person(DORA.id)
     await dora.taps("Approve", message=await company.card(dora, company.anna))
     await company.anna.receives_document()
+
+
+async def test_an_admin_who_was_paused_does_not_let_themselves_in(company: Company) -> None:
+    await company.done("user", "allow", str(BORIS.id), "--name", "Boris")
+    await company.start()
+    await say_hello(company, BORIS, CLARA)
+    await company.clara.says(f"/pause {BORIS.id}")
+    await company.boris.hears("paused")
+    await company.boris.says(f"/resume {BORIS.id}")
+    told = await company.boris.hears("you can’t change that yourself")
+    assert f"vpnbot user resume {BORIS.id}" in told.text
+    await company.boris.says(f"/pause {BORIS.id} until 1m")
+    await company.boris.hears("you can’t change that yourself")
+    assert company.query("SELECT until FROM pauses") == [(None,)]
+    await company.clara.says(f"/resume {BORIS.id}")
+    await until(lambda: company.query("SELECT 1 FROM pauses") == [])

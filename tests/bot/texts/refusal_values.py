@@ -83,6 +83,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "more_time_given": {"server": "berlin", "until": NOW},
     "no_more_time": {"server": "berlin", "until": NOW},
     "requester_paused": {"name": "Anna", "id": 1001},
+    "own_pause": {"admin": "Clara", "id": 2001},
     "paused": {},
     "not_paused": {"name": "Anna"},
     "pause_over": {"until": NOW},
