@@ -5,8 +5,9 @@ What they may do stays theirs: whoever looks in all the same decides as ever.
 
 from datetime import datetime
 
-from bot.access import approvals, holdings, messages, roles
+from bot.access import approvals, messages, roles
 from bot.access.case import Case
+from bot.access.hearing import hear
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Act, may, require
 from bot.access.refusals import Refusal, Refused
@@ -63,14 +64,14 @@ async def come_back(case: Case, user_id: UserId) -> None:
 
 async def until(case: Case, user_id: UserId) -> datetime | None:
     """Until when somebody is away, by whichever of their accounts; None while they are here."""
-    accounts = await holdings.accounts_of(case.tx, user_id)
+    accounts = await case.tx.people.accounts_of(user_id)
     found = [one.until for one in await case.tx.absences.now(case.now) if one.user_id in accounts]
     return max(found, default=None)
 
 
 async def _end(case: Case, user_id: UserId) -> bool:
     """False where they were not away, by any of their accounts."""
-    accounts = await holdings.accounts_of(case.tx, user_id)
+    accounts = await case.tx.people.accounts_of(user_id)
     return any([await case.tx.absences.end(account) for account in accounts])
 
 
@@ -119,6 +120,6 @@ async def _send_what_is_missing(case: Case) -> None:
         posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))
         has = {message.chat_id for message in posted}
         has |= {chat for chat, number in on_the_way if number == request.id}
-        for one in await approvals.asked(case, request):
+        for one in await approvals.asked(case, await hear(case, request)):
             if messages.private_chat(one) not in has:
                 await messages.card(case, one, request.id)

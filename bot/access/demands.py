@@ -6,7 +6,7 @@ All of it binds at the moment of the act: a request from before a rule is judged
 from collections.abc import Collection
 from datetime import timedelta
 
-from bot.access import approvals, holdings
+from bot.access import approvals
 from bot.access.case import Case
 from bot.access.lineage import Lineage
 from bot.access.permission import Actor
@@ -80,7 +80,7 @@ async def _live(case: Case, user_id: UserId) -> list[Grant]:
     """What the person has by any account; what was taken over from before was given by nobody."""
     return [
         grant
-        for account in await holdings.accounts_of(case.tx, user_id)
+        for account in await case.tx.people.accounts_of(user_id)
         for grant in await case.tx.grants.live_of_user(account)
         if grant.imported_at is None
     ]

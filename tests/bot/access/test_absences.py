@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bot.access import absences, appointing, approvals, groups, reminding, requests
+from bot.access.hearing import hear
 from bot.access.refusals import Refusal
 from storage.group_records import Group, GroupName
 from storage.records import OutboxKind, RequestState, UserId
@@ -154,7 +155,7 @@ async def test_where_the_others_are_too_few_who_is_away_is_asked_too(paper: Pape
     await goes(paper, CLARA, paper.now + 3 * DAY)
     async with paper.database.reading() as tx:
         case = paper.case(tx, OPERATOR)
-        assert await approvals.asked(case, first) == [BORIS]
+        assert await approvals.asked(case, await hear(case, first)) == [BORIS]
     await paper.asked(EMIL)
     assert await cards(paper) == [BORIS, CLARA, DORA]
 
