@@ -25,6 +25,12 @@ async def say_hello(company: Company, *who: DemoPerson) -> None:
         await chat.hears("Hello")
 
 
+def tried(company: Company) -> list[tuple[str, str]]:
+    """What was refused and is in the trail: by whom, and what."""
+    rows = company.query("SELECT actor, subject FROM audit WHERE action = 'refused' ORDER BY seq")
+    return [(str(actor), str(subject)) for actor, subject in rows]
+
+
 async def test_an_approver_reads_no_card_of_another_group_by_a_forged_button(
     company: Company,
 ) -> None:
@@ -156,6 +162,7 @@ async def test_one_admin_is_not_two_by_a_role_for_another_account(company: Compa
     await company.boris.says(f"/role {DORA.id} admin")
     told = await company.boris.hears("Several have to agree")
     assert f"vpnbot user role {DORA.id} admin" in told.text
+    assert (f"telegram:{BORIS.id}", "/role") in tried(company)
     approve = card.button("Approve")
     assert approve is not None
     await company.telegram.person(DORA.id).taps_data(1, str(approve.callback_data))
@@ -180,5 +187,7 @@ async def test_an_admin_who_was_paused_does_not_let_themselves_in(company: Compa
     await company.boris.says(f"/pause {BORIS.id} until 1m")
     await company.boris.hears("you can’t change that yourself")
     assert company.query("SELECT until FROM pauses") == [(None,)]
+    who = f"telegram:{BORIS.id}"
+    assert tried(company) == [(who, "/resume"), (who, "/pause")]
     await company.clara.says(f"/resume {BORIS.id}")
     await until(lambda: company.query("SELECT 1 FROM pauses") == [])

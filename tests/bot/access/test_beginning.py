@@ -10,6 +10,7 @@ from bot.access import (
     admins,
     asking,
     beginning,
+    changing,
     clock,
     grants,
     groups,
@@ -185,6 +186,15 @@ async def test_its_end_is_within_the_authoritys(paper: Paper) -> None:
     paper.authority_ends_at = START + DAY
     boris = await paper.actor(BORIS)
     await paper.refuses(boris, Refusal.OUTLIVES_AUTHORITY, requests.approve, request.id, None)
+
+
+async def test_another_duration_ends_within_it_too(paper: Paper) -> None:
+    request = await ask(paper)
+    paper.authority_ends_at = MORNING + 8 * DAY
+    anna = await paper.actor(ANNA)
+    change = changing.change_duration
+    await paper.refuses(anna, Refusal.OUTLIVES_AUTHORITY, change, request.id, 7 * DAY_S)
+    await paper.by(anna, change, request.id, DAY_S)
 
 
 async def test_what_was_cannot_begin(paper: Paper) -> None:
