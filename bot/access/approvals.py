@@ -9,8 +9,17 @@ from datetime import datetime, timedelta
 from bot.access import roles
 from bot.access.case import Case
 from bot.access.hearing import Hearing
-from bot.access.permission import telegram_key
-from storage.records import LIVE_STATES, EndReason, Request, RequestState, UserId, Verdict
+from bot.access.messages import private_chat
+from bot.access.permission import Act, may, telegram_key
+from storage.records import (
+    LIVE_STATES,
+    EndReason,
+    OutboxKind,
+    Request,
+    RequestState,
+    UserId,
+    Verdict,
+)
 from storage.transaction import Transaction
 
 _DIGEST_LENGTH = 8
@@ -65,6 +74,20 @@ async def given(case: Case, heard: Hearing) -> Sequence[Approval]:
     return tuple(counted.values())
 
 
+async def may_see(case: Case, heard: Hearing, viewer: UserId) -> bool:
+    """An approver sees what they may decide on, and what became of it; admins and auditors all.
+
+    Of what others decide on now they see the end, where they had its card before.
+    """
+    actor = await roles.identify(case.tx, case.rules, viewer, "")
+    if may(actor, Act.LOOK) or viewer in heard.deciders:
+        return True
+    if heard.request.state is RequestState.PENDING or not may(actor, Act.DECIDE):
+        return False
+    posted = await case.tx.posted.about(OutboxKind.CARD, str(heard.request.id))
+    return any(one.chat_id == private_chat(viewer) for one in posted)
+
+
 async def is_asked(case: Case, heard: Hearing, user_id: UserId) -> bool:
     """Whether this account's word would bring the request nearer to a decision."""
     return user_id in await _with_a_say(case, heard)
@@ -73,7 +96,8 @@ async def is_asked(case: Case, heard: Hearing, user_id: UserId) -> bool:
 async def asked(case: Case, heard: Hearing) -> Sequence[UserId]:
     """Who gets its card: everybody whose word counts and who is there.
 
-    For nobody all admins, who can see to it: those who are there, or else whoever there is.
+    Where those who are there are too few to decide on it, whoever is away gets it, too. For nobody
+    all admins, who can see to it: those who are there, or else whoever there is.
     """
     if found := await _with_a_say(case, heard):
         return found
@@ -83,7 +107,14 @@ async def asked(case: Case, heard: Hearing) -> Sequence[UserId]:
 async def _with_a_say(case: Case, heard: Hearing) -> Sequence[UserId]:
     needed = heard.vote(heard.request.duration)
     found = [one for one in heard.deciders if needed.counts(heard.person_of(one), ())]
-    return await _who_are_there(case, heard, found)
+    there = await _who_are_there(case, heard, found)
+    if not there or len(there) == len(found):
+        return there
+    people = {heard.person_of(one) for one in there}
+    people |= {one.person for one in await given(case, heard)}
+    # Nobody's own word counts.
+    people.discard(heard.requester)
+    return found if needed.missing(people) else there
 
 
 async def _who_are_there(
@@ -111,9 +142,13 @@ async def lately(tx: Transaction, request: Request) -> Sequence[Past]:
 
     Whoever was told no by one admin may have asked another one since.
     """
-    since = request.asked_at - _LATELY
+    return await against(tx, request.user_id, request.asked_at - _LATELY)
+
+
+async def against(tx: Transaction, user_id: UserId, since: datetime) -> Sequence[Past]:
+    """What admins decided against somebody, by any of their accounts, newest first."""
     past: list[Past] = []
-    for account in await tx.people.accounts_of(request.user_id):
+    for account in await tx.people.accounts_of(user_id):
         past += [
             Past(Verdict.DENY, str(one.server), one.decided_at, one.decided_by, one.decided_by_name)
             for one in await tx.requests.of_user(account)

@@ -1,10 +1,10 @@
 """What was approved for later begins: its profile goes out minutes before, by what binds then."""
 
-from bot.access import demands, messages, requests
+from bot.access import approvals, demands, messages, requests
 from bot.access.case import Case
-from bot.access.hearing import hear
+from bot.access.hearing import Hearing, hear
 from bot.access.messages import DeliverNote, Notice
-from bot.access.permission import THE_BOT
+from bot.access.permission import THE_BOT, telegram_id
 from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
 from bot.access.terms import open_to
@@ -46,6 +46,8 @@ async def _begin(case: Case, request: Request) -> None:
     lacking = await demands.lacking(case, request, heard.theirs)
     if lacking is not None:
         raise lacking
+    if not await _is_agreed(case, heard):
+        raise Refused(Refusal.APPROVAL_OVER)
     await case.tx.requests.begin(request.id, heard.limit)
     begun = await requests.known_request(case.tx, request.id)
     await case.record("request.begin", begun, user_id=begun.user_id)
@@ -68,6 +70,17 @@ async def _is_revoked_since(case: Case, request: Request) -> bool:
         and grant.revoked_at > decided_at
         for grant in theirs
     )
+
+
+async def _is_agreed(case: Case, heard: Hearing) -> bool:
+    """Whether those who said yes may still do so, and are as many as it takes by now.
+
+    Whoever acts on the machine needs nobody else's yes.
+    """
+    if telegram_id(heard.request.decided_by or "") is None:
+        return True
+    given = await approvals.given(case, heard)
+    return not heard.vote(heard.limit).missing([one.person for one in given])
 
 
 async def _give_up(case: Case, request: Request, refused: Refused) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from bot.access import approvals, durations, grants, messages, revocation
+from bot.access import approvals, durations, grants, invitations, messages, revocation
 from bot.access.addresses import choose_address, suits
 from bot.access.case import Case
 from bot.access.hearing import hear
@@ -95,6 +95,8 @@ async def remove(case: Case, name: GroupName) -> Changed:
     before = await belongings(case)
     members = await case.tx.groups.members(name)
     # A group of this name that is made later on is another one.
+    await invitations.withdraw_all(case, into=name)
+    await case.tx.farewells.lose_group(name)
     for given in (await case.tx.roles.all()).values():
         if name in given.groups:
             kept = tuple(one for one in given.groups if one != name)

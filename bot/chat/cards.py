@@ -63,7 +63,7 @@ _NEVER_HAD = frozenset({EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.
 async def card(case: Case, request: Request, viewer: UserId) -> View:
     """A request as an admin sees it: to decide on, or with what became of it."""
     heard = await hear(case, request)
-    if not await _may_see(case, heard, viewer):
+    if not await approvals.may_see(case, heard, viewer):
         return View(fill(role_words.CARD_CLOSED, id=request.id))
     person, name = heard.accounts[request.user_id], heard.name_of(request.user_id)
     extended = heard.extended
@@ -125,15 +125,6 @@ async def _ending(case: Case, grant: Grant, viewer: UserId) -> Keyboard:
         return ()
     text = words.BUTTON_REVOKE_GRANT.format(common_name=grant.common_name)
     return ((Button(text, buttons.data(Tap.REVOKE_GRANT, grant.id), Style.BAD),),)
-
-
-async def _may_see(case: Case, heard: Hearing, viewer: UserId) -> bool:
-    """An approver sees what they may decide on, and what became of it; admins and auditors all."""
-    actor = await roles.identify(case.tx, case.rules, viewer, "")
-    if may(actor, Act.LOOK):
-        return True
-    is_decided = heard.request.state is not RequestState.PENDING and may(actor, Act.DECIDE)
-    return is_decided or viewer in heard.deciders
 
 
 async def _undecided(
