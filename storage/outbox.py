@@ -44,6 +44,17 @@ _FIRST_DUE = (
     .order_by(case((_outbox.c.attempts < PATIENCE, 0), else_=1), _outbox.c.id)
     .limit(bindparam("room"))
 )
+# Whoever claims one at this moment has to be through with that before, or after.
+_UNTRIED = (
+    select(_outbox.c.payload)
+    .where(
+        _outbox.c.chat_id == bindparam("chat"),
+        _outbox.c.kind == bindparam("kind"),
+        _outbox.c.state == OutboxState.QUEUED,
+        _outbox.c.attempts == 0,
+    )
+    .with_for_update()
+)
 _CLAIM = (
     update(_outbox)
     .where(_outbox.c.id == bindparam("item"), _outbox.c.state == OutboxState.QUEUED)
@@ -113,6 +124,11 @@ class Outbox(Repository):
                 "created_at": now,
             },
         )
+
+    async def untried(self, chat_id: ChatId, kind: OutboxKind) -> Sequence[Payload]:
+        """What of a kind waits to go to a chat, and nobody has begun to send."""
+        rows = await self._connection.execute(_UNTRIED, {"chat": chat_id, "kind": kind})
+        return list(rows.scalars())
 
     async def due(self, now: datetime, limit: int) -> Sequence[OutboxItem]:
         """What may be sent now, oldest first."""

@@ -185,9 +185,13 @@ async def edit_card(case: Case, message: PostedMessage, *, afresh: bool = True) 
         "message": message.message_id,
         "kind": message.kind,
     }
+    waiting = await case.tx.outbox.untried(message.chat_id, OutboxKind.EDIT_CARD)
+    if payload in waiting:
+        return  # which shows what is true once it is sent
     if not afresh:
         payload["afresh"] = False
-    await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT_CARD, payload, now=case.now)
+    if payload not in waiting:
+        await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT_CARD, payload, now=case.now)
 
 
 async def follow(case: Case, grant: Grant) -> None:
@@ -233,7 +237,8 @@ async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) ->
     }
     if outdated:
         payload["outdated"] = True
-    await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
+    if payload not in await case.tx.outbox.untried(message.chat_id, OutboxKind.EDIT):
+        await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
 
 
 async def asked_use(case: Case, user_id: UserId, number: AskedUseId) -> None:

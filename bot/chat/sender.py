@@ -57,7 +57,7 @@ _TOO_OLD = timedelta(days=1)
 # So many failures without a success between them are worth a line.
 _STORM = 3
 # Access is given and ended before it is talked about; the texts wait no longer than this.
-_HEAD_START_S = 0.25
+_HEAD_START_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -453,6 +453,7 @@ async def _queues(tx: Transaction) -> None:
     for kind in (OutboxKind.REPLY, OutboxKind.RECEIPT, OutboxKind.DELIVER, OutboxKind.CARD):
         await tx.outbox.add(ChatId(7), kind, {"text": "it's <b>Zoë</b>"}, now=NOW)
     await tx.outbox.hold_chat(ChatId(7), NOW + HOUR)
+    await tx.outbox.untried(ChatId(7), OutboxKind.EDIT)
     await tx.outbox.holds()
     await tx.outbox.forget_holds(NOW + DAY)
     await tx.outbox.move_chat(ChatId(8), ChatId(9))
