@@ -37,7 +37,7 @@ from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.names import look_alike, name_in_sessions
 from vpn.proof.client_files import fixed_addresses
-from vpn.proof.crl_look import digest_of, look_at_crl
+from vpn.proof.crl_look import digest_of, look_at_crl, number_of
 from vpn.proof.list_in_force import ListInForce
 from vpn.proof.live import StrangersCut
 from vpn.proof.others import not_listed
@@ -250,7 +250,7 @@ class Fleet:
             # The proof says nothing of the firewall, and does not wait for it longer than this.
             noting = self._members.try_to_note(name, live)
             proofs, _ = await asyncio.gather(cutting, noting)
-            number = pem and crl.crl_number(pem)
+            number = number_of(pem, self._keyring.certificates())
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._note_published(server, pem, number)
                 await self._catching_up.after(server)
