@@ -66,6 +66,10 @@ class Fleet:
         self._catching_up = CatchingUp(core, keyring)
         self._members = Members(core)
 
+    def forget(self, name: ServerName) -> None:
+        """Of a server that was taken out nothing is kept in memory."""
+        self._members.forget(name)
+
     async def publish(self, name: ServerName) -> int | None:
         """Signs a CRL for a server and puts it in place; gives its number.
 
@@ -101,8 +105,7 @@ class Fleet:
             ended = await tx.crl.entries(None) if is_first else ()
             if any(parse_serial(entry.serial) not in listed for entry in ended):
                 return False
-            digest = digest_of(pem)
-            await tx.servers.set_crl_published(server.name, self._clock(), number, digest)
+            await tx.servers.set_crl_published(server.name, self._clock(), number, digest_of(pem))
         return True
 
     async def _before(self, server: Server) -> None:
@@ -402,8 +405,7 @@ class Fleet:
             if server is None:
                 return None
             live = live_server(server)
-            on = await live.connected()
-            meant = {each for each in on if stranger_name(each) == stranger}
+            meant = {one for one in await live.connected() if stranger_name(one) == stranger}
             async with self._database.reading() as tx:
                 allowed = meant - (await compare(tx, name, meant, name_in_sessions)).all
             return None if allowed else await live.cut_strangers(meant)

@@ -475,4 +475,5 @@ async def _queues(tx: Transaction) -> None:
     await tx.outbox.conclude(deliver, Done())
     await tx.outbox.conclude(card, SetAside(None))
     await tx.outbox.prune(NOW + DAY)
+    await tx.proofs.prune(NOW - DAY)
     await tx.posted.prune(NOW - DAY)
