@@ -8,7 +8,7 @@ import asyncio
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -74,14 +74,15 @@ class Keyring:
             self._certificates[number] = load_certificate(self._folder.ca_of(number))
         return self._certificates[number]
 
-    def lifetimes(self) -> Mapping[int, Lifetime]:
-        """Of the CAs, by their numbers; those that cannot be read are left out."""
-        found = {}
-        for number in self.numbers():
-            with suppress(PkiError):
-                read = self.certificate_of(number)
-                found[number] = Lifetime(read.not_valid_before_utc, read.not_valid_after_utc)
-        return found
+    def lifetime_of(self, number: int) -> Lifetime | None:
+        """Of the CA with that number; None where it is not there, or cannot be read."""
+        if number not in self.numbers():
+            return None
+        try:
+            read = self.certificate_of(number)
+        except PkiError:
+            return None
+        return Lifetime(read.not_valid_before_utc, read.not_valid_after_utc)
 
     async def authority(self, number: int | None = None) -> Authority:
         """A CA with its key.

@@ -19,6 +19,7 @@ class Refusal(StrEnum):
     START_PAST = "start_past"
     START_FAR = "start_far"
     REVOKED_SINCE = "revoked_since"
+    APPROVAL_OVER = "approval_over"
     START_OVER = "start_over"  # and so is what it was for
     REASON_NEEDED = "reason_needed"
     TICKET_NEEDED = "ticket_needed"

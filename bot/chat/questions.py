@@ -164,7 +164,7 @@ def _ids(grants: Sequence[Grant]) -> list[str]:
 
 async def _decided(scene: Scene, user_id: UserId) -> list[tuple[UserId, int]]:
     """How often an admin has decided about each account of this person."""
-    accounts = await holdings.accounts_of(scene.tx, user_id)
+    accounts = await scene.tx.people.accounts_of(user_id)
     return [(account, await scene.tx.people.revision(account)) for account in accounts]
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access import holdings, who
+from bot.access import who
 from bot.access.audit import head_text
 from bot.access.case import Case
 from bot.access.durations import parse_duration
@@ -136,7 +136,7 @@ def export(
 async def _about(case: Case, user: str) -> tuple[list[str], list[str]]:
     """Who acted, and what it was about, in the trail's words: all of a person's accounts."""
     person = await who.one_person(case, user)
-    accounts = await holdings.accounts_of(case.tx, person.id)
+    accounts = await case.tx.people.accounts_of(person.id)
     subjects = [f"user:{account}" for account in accounts]
     for account in accounts:
         subjects += [f"grant:{grant.id}" for grant in await case.tx.grants.of_user(account)]

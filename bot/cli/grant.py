@@ -67,7 +67,7 @@ def list_(
             accounts = None
             if user is not None:
                 person = await who.one_person(office.case(tx, operator()), user)
-                accounts = await holdings.accounts_of(tx, person.id)
+                accounts = await tx.people.accounts_of(person.id)
             dropped = await holdings.unproved_for_good(tx, office.clock())
             wanted = GrantsWanted(
                 state=state,

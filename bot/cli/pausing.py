@@ -22,7 +22,7 @@ def pause(
         typer.Option(
             metavar="DAY",
             help="When they are back by themselves: 2027-09-14, '14 Sept', '14 Sept 9:00' or 10d; "
-            "a day begins by this machine's own zone.",
+            "a day begins by VPNBOT_TIME_ZONE, or this machine's own zone.",
         ),
     ] = None,
 ) -> None:

@@ -66,6 +66,8 @@ class Others:
             for server in servers
             if lets_in(server)
         }
+        if not jobs:
+            return
         self._jobs.update(jobs.values())  # what has begun on a server is not broken off
         for job in jobs.values():
             job.add_done_callback(self._jobs.discard)

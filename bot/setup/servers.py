@@ -28,7 +28,7 @@ from bot.setup.deploying import (
 from bot.setup.server_sets import require_alone, require_free_name, require_unused
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
 from pki.key_ids import Issuers
-from storage.records import GrantState, Payload, Server, ServerName
+from storage.records import Grant, GrantState, Payload, Server, ServerName
 from vpn.deploy import DeployReport, is_home_of
 from vpn.host.safe_place import unsafe_above
 from vpn.layout import MANAGEMENT_SOCKET
@@ -414,11 +414,11 @@ async def readmit(office: Office, name: ServerName) -> int:
         live = [g for g in here if g.state in _SHOWS_PROFILE and g.pause is None]
     for grant in live:
 
-        async def still_live(grant_id: str = grant.id) -> bool:
+        async def if_live(grant_id: str = grant.id) -> Grant | None:
             async with office.database.reading() as tx:
-                return any(g.id == grant_id for g in await tx.grants.live_on(name))
+                return next((g for g in await tx.grants.live_on(name) if g.id == grant_id), None)
 
-        admitted += await office.fleet.admit(name, grant, still_live)
+        admitted += await office.fleet.admit(name, grant, if_live)
     return admitted
 
 

@@ -17,6 +17,9 @@ REFUSALS: dict[Refusal, str] = {
         "The time that was asked for is over, so nothing was given. Ask for another time."
     ),
     Refusal.REVOKED_SINCE: "Access of theirs was ended since, so nothing was given.",
+    Refusal.APPROVAL_OVER: (
+        "Those who agreed aren’t enough by now, or may no longer decide, so nothing was given."
+    ),
     Refusal.REASON_NEEDED: (
         "Please say what you need it for. Write it after the command, for example: "
         "/requestvpn 8h visiting a customer."
@@ -75,6 +78,7 @@ BECAUSE: dict[Refusal, str] = {
     Refusal.REQUESTER_REMOVED: "no longer on the allowlist",
     Refusal.REQUESTER_PAUSED: "paused at the moment",
     Refusal.REVOKED_SINCE: "access was ended since it was approved",
+    Refusal.APPROVAL_OVER: "those who agreed aren’t enough by now, or may no longer decide",
     Refusal.UNKNOWN_SERVER: "there is no such server any more",
     Refusal.SERVER_CLOSED: "that server takes no new profiles at the moment",
     Refusal.SERVER_NOT_OPEN: "the groups don’t include that server any more",

@@ -201,7 +201,7 @@ def test_no_secret_is_in_the_repr_of_a_keyring(made: DataFolder) -> None:
 
 async def authority_ends_at(office: Office) -> datetime | None:
     async with office.database.reading() as tx:
-        lives = office.case(tx, THE_BOT).authorities.get(1)
+        lives = office.case(tx, THE_BOT).lifetime_of(1)
     return None if lives is None else lives.ends
 
 

@@ -27,6 +27,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "start_far": {"days": 92},
     "start_over": {},
     "revoked_since": {},
+    "approval_over": {},
     "reason_needed": {},
     "ticket_needed": {"hint": "a ticket number, such as OPS-123"},
     "too_many_profiles": {"name": "Anna", "count": 2},
