@@ -106,7 +106,7 @@ def read_crl(pem: bytes, *issuers: x509.Certificate) -> CrlFacts:
     """
     first, *more = (_read_of(issuer, pem) for issuer in issuers)
     if any(facts.number != first.number for facts in more):
-        raise DamagedCrl("The CRLs of the two CAs were not signed together; publish them again.")
+        raise DamagedCrl("The CRLs of the two CAs weren't signed together; publish them again.")
     lists = (first, *more)
     return CrlFacts(
         number=first.number,
@@ -125,11 +125,11 @@ def _read_of(issuer: x509.Certificate, pem: bytes) -> CrlFacts:
         is_signed = is_named and crl.is_signature_valid(authority_public_key(issuer))
         key_id = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
-        raise DamagedCrl("The CRL cannot be read; publish it again.") from error
+        raise DamagedCrl("The CRL can't be read; publish it again.") from error
     if not is_named:  # (3)
         raise ForeignCrl("The CRL was issued by another CA; publish ours.")
     if not is_signed:  # (3)
-        raise ForeignCrl("The CRL was not signed with this CA's key; publish it again.")
+        raise ForeignCrl("The CRL wasn't signed with this CA's key; publish it again.")
     # (4) Where it names none, OpenVPN goes by the issuer's name, which has been compared.
     if key_id is not None and key_id != authority_key_id(issuer):
         raise ForeignCrl("The CRL names its CA in a way that OpenVPN may not match; publish ours.")
@@ -168,17 +168,17 @@ def crl_number(pem: bytes) -> int | None:
 def _parse(pem: bytes) -> list[x509.CertificateRevocationList]:
     _, *parts = pem.split(_PEM_BEGIN)
     if not parts:
-        raise DamagedCrl("The file does not hold exactly one CRL; publish it again.")
+        raise DamagedCrl("The file doesn't hold exactly one CRL; publish it again.")
     blocks = []
     for part in parts:
         body, end, rest = part.partition(_PEM_END)
         if not end:
-            raise DamagedCrl("The file is not a whole CRL; publish it again.")
+            raise DamagedCrl("The file isn't a whole CRL; publish it again.")
         blocks.append(_PEM_BEGIN + body + end + rest.partition(b"\n")[0])
     try:
         return [x509.load_pem_x509_crl(block) for block in blocks]
     except (ValueError, x509.InvalidVersion) as error:
-        raise DamagedCrl("The file is not a whole CRL; publish it again.") from error
+        raise DamagedCrl("The file isn't a whole CRL; publish it again.") from error
 
 
 def _of(issuer: x509.Certificate, pem: bytes) -> x509.CertificateRevocationList:
@@ -190,7 +190,7 @@ def _of(issuer: x509.Certificate, pem: bytes) -> x509.CertificateRevocationList:
     if not fitting:
         raise ForeignCrl("The CRLs were issued by other CAs; publish ours.")
     if len(fitting) > 1:
-        raise DamagedCrl("The file does not hold exactly one CRL of this CA; publish it again.")
+        raise DamagedCrl("The file doesn't hold exactly one CRL of this CA; publish it again.")
     return fitting[0]
 
 
@@ -200,7 +200,7 @@ def _may_be_of(issuer: x509.Certificate, crl: x509.CertificateRevocationList) ->
     try:
         named = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     except (ValueError, x509.DuplicateExtension) as error:
-        raise DamagedCrl("The file is not a whole CRL; publish it again.") from error
+        raise DamagedCrl("The file isn't a whole CRL; publish it again.") from error
     ours = authority_key_id(issuer).key_identifier
     return named is None or named.key_identifier in (None, ours)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -55,7 +54,6 @@ _OF_USER = selected(_grants.c.user_id == bindparam("user_id"))
 _SOME = selected(_grants.c.id.in_(bindparam("grants", expanding=True)))
 _ADD = insert(_grants)
 _STORED = tuple(name for name in Grant.__slots__ if name != "places")
-_stored_of = attrgetter(*_STORED)
 _ADD_PLACES = insert(_places)
 _ADD_WORDS = insert(_words)
 _ON_THE_WAY = selected(_grants.c.state.in_((GrantState.RESERVED, GrantState.ISSUED)))
@@ -497,6 +495,6 @@ def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
 
 def _values(grant: Grant) -> dict[str, Any]:
     # `asdict` copies deeply, which takes seconds for a whole CA.
-    values = dict(zip(_STORED, _stored_of(grant), strict=True))
+    values: dict[str, Any] = {name: getattr(grant, name) for name in _STORED}
     values["name_key"] = None if grant.imported_at is None else name_key(grant.common_name)
     return values
