@@ -46,6 +46,8 @@ _ID = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _SECRET_LENGTH = 4096
 # Longer than the CA lives; a calendar ends, too, and then every request would fail.
 _LONGEST_DURATION = 3650 * 86_400
+# For as long messages about an access that is over are still brought up to date.
+_SHORTEST_KEEPING = 30 * 86_400
 _LONGEST_STAY = 47 * 3600
 _LONGEST_HINT = 100
 
@@ -144,6 +146,14 @@ def _period(value: Any) -> Any:
     return 0 if isinstance(value, str) and value.strip().lower() == "off" else _duration(value)
 
 
+def _keeping(value: Any) -> Any:
+    """How long it is kept what the servers have shown."""
+    seconds = _duration(value)
+    if isinstance(seconds, int) and seconds < _SHORTEST_KEEPING:
+        raise ValueError("write at least 30d")
+    return seconds
+
+
 def _stay(value: Any) -> Any:
     """How long a message stays that Telegram lets a bot delete for 48 hours."""
     seconds = _period(value)
@@ -231,6 +241,7 @@ class Settings(BaseSettings):
     tell_ends: Annotated[bool, BeforeValidator(_flag)] = False
     # In seconds; 0 is off.
     canary: Annotated[int, BeforeValidator(_period)] = 300
+    keep_proofs: Annotated[int, BeforeValidator(_keeping)] = 90 * 86_400
     # None: the one in the data folder.
     ssh_key_file: Path | None = None
     templates: Path | None = None

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from storage import tables
+from storage.batches import AT_ONCE, some_where
 from storage.chat_tables import chat_holds as _holds
 from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, OutboxState, Payload
 from storage.repository import Repository, values_of
@@ -308,13 +309,11 @@ class Outbox(Repository):
         )
         return [_item(row) for row in rows]
 
-    async def prune(self, before: datetime) -> None:
-        await self._connection.execute(
-            delete(_outbox).where(
-                _outbox.c.state.in_((OutboxState.DONE, OutboxState.FAILED)),
-                _outbox.c.created_at < before,
-            )
-        )
+    async def prune(self, before: datetime) -> bool:
+        """Deletes some of the old rows that are done; whether there may be more of them."""
+        is_done = _outbox.c.state.in_((OutboxState.DONE, OutboxState.FAILED))
+        old = some_where(_outbox.c.id, and_(is_done, _outbox.c.created_at < before))
+        return (await self._connection.execute(old)).rowcount == AT_ONCE
 
 
 def _of(chat_id: ChatId) -> ColumnElement[bool]:

@@ -301,14 +301,12 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class GrantRevocation:
-    """An entry of the CRL that a grant makes; `crl_reason` and `end_known` as in `Grant`."""
+    """An entry of the CRL that a grant makes; `crl_reason` as in `Grant`."""
 
     serial: str
     revoked_at: datetime
-    not_after: datetime
     reason: EndReason
     crl_reason: str | None = None
-    end_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

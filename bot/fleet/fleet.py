@@ -37,7 +37,7 @@ from vpn.errors import HostError, VpnError
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.names import look_alike, name_in_sessions
 from vpn.proof.client_files import fixed_addresses
-from vpn.proof.crl_look import digest_of, look_at_crl
+from vpn.proof.crl_look import digest_of, look_at_crl, number_of
 from vpn.proof.list_in_force import ListInForce
 from vpn.proof.live import StrangersCut
 from vpn.proof.others import not_listed
@@ -65,6 +65,10 @@ class Fleet:
         self._clock = core.clock
         self._catching_up = CatchingUp(core, keyring)
         self._members = Members(core)
+
+    def forget(self, name: ServerName) -> None:
+        """Of a server that was taken out nothing is kept in memory."""
+        self._members.forget(name)
 
     async def publish(self, name: ServerName) -> int | None:
         """Signs a CRL for a server and puts it in place; gives its number.
@@ -101,8 +105,7 @@ class Fleet:
             ended = await tx.crl.entries(None) if is_first else ()
             if any(parse_serial(entry.serial) not in listed for entry in ended):
                 return False
-            digest = digest_of(pem)
-            await tx.servers.set_crl_published(server.name, self._clock(), number, digest)
+            await tx.servers.set_crl_published(server.name, self._clock(), number, digest_of(pem))
         return True
 
     async def _before(self, server: Server) -> None:
@@ -244,7 +247,7 @@ class Fleet:
                 issuers=self._keyring.certificates(),
                 now=self._clock,
             )
-            number = pem and crl.crl_number(pem)
+            number = number_of(pem, self._keyring.certificates())
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._note_published(server, pem, number)
                 await self._catching_up.after(server)
@@ -398,8 +401,7 @@ class Fleet:
             if server is None:
                 return None
             live = live_server(server)
-            on = await live.connected()
-            meant = {each for each in on if stranger_name(each) == stranger}
+            meant = {one for one in await live.connected() if stranger_name(one) == stranger}
             async with self._database.reading() as tx:
                 allowed = meant - (await compare(tx, name, meant, name_in_sessions)).all
             return None if allowed else await live.cut_strangers(meant)

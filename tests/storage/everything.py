@@ -418,6 +418,7 @@ async def _invitations(tx: Transaction) -> None:
     farewell = Farewell(ANNA, "Anna", "2001", "Boris", NOW, NOW, 0, (left,))
     number = await tx.farewells.add(farewell)
     assert await tx.farewells.get(number) == replace(farewell, id=number)
+    await tx.farewells.lose_group("nobody")
     await tx.farewells.over(NOW)
     await tx.farewells.undo(number, NOW)
     await tx.farewells.settle(number)
@@ -477,4 +478,5 @@ async def _queues(tx: Transaction) -> None:
     await tx.outbox.conclude(deliver, Done())
     await tx.outbox.conclude(card, SetAside(None))
     await tx.outbox.prune(NOW + DAY)
+    await tx.proofs.prune(NOW - DAY)
     await tx.posted.prune(NOW - DAY)

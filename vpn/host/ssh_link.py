@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -482,10 +482,11 @@ def link_to(target: SshTarget) -> SshLink:
     return links.setdefault(target, SshLink(target))
 
 
-async def close_links() -> None:
-    """Ends all connections of this loop."""
-    links = _links.pop(asyncio.get_running_loop(), {})
-    await asyncio.gather(*(link.close() for link in links.values()))
+async def close_links(but_to: Collection[SshTarget] = ()) -> None:
+    """Ends all connections of this loop, but those."""
+    links = _links.get(asyncio.get_running_loop(), {})
+    closed = [links.pop(target) for target in [*links] if target not in but_to]
+    await asyncio.gather(*(link.close() for link in closed))
 
 
 def _algorithms(pinned: asyncssh.SSHKey) -> Sequence[str]:

@@ -285,6 +285,7 @@ RECEIPTS = {
     "LEFT_PAUSED": "name",
     "LEFT_HELD": "common_name server servers until",
     "PROVED": "count name",
+    "PROVED_BY_TIME": "name",
     "PROVED_NO_SERVER": "name",
     "PROVED_SOME": "count name",
     "CHECKED": "count",
