@@ -211,7 +211,7 @@ class Keyring:
         passphrase = self._ask()
         if passphrase is None:
             raise BadSettings(
-                "VPNBOT_CA_PASSPHRASE_FILE is not set: name a file that holds the CA's passphrase."
+                "VPNBOT_CA_PASSPHRASE_FILE isn't set: name a file that holds the CA's passphrase."
             )
         return passphrase
 
@@ -224,7 +224,7 @@ class Keyring:
             return self._path(server).read_bytes()
         except OSError as error:
             raise NotDone(
-                f"The tls key of {server} cannot be read ({error.strerror}); "
+                f"The tls key of {server} can't be read ({error.strerror}); "
                 f"run: vpnbot server remove {server}, then add it again."
             ) from error
 

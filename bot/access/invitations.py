@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.access import messages
+from bot.access import messages, spoken
 from bot.access.case import Case
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, require
@@ -50,12 +50,19 @@ async def make(case: Case, name: str, group_names: Sequence[str]) -> Invitation:
 
 
 async def named_in(case: Case, text: str) -> tuple[str, list[GroupName]]:
-    """Reads `NAME [GROUP]…`: whatever words at the end name groups, behind one word of a name."""
+    """Reads `NAME [GROUP]…`: whatever words at the end name groups, behind one word of a name.
+
+    Raises:
+        Refused: INVITE_HAS_NO_END.
+    """
     first, *others = text.split() or [""]
     known = {group.name for group in await case.tx.groups.all()}
     named: list[GroupName] = []
     while others and others[-1].lower() in known:
         named.insert(0, GroupName(others.pop().lower()))
+    untimed = spoken.without_trailing(others)
+    if untimed is not None:
+        raise Refused(Refusal.INVITE_HAS_NO_END, name=" ".join([first, *untimed]))
     return " ".join([first, *others]), named
 
 

@@ -117,6 +117,7 @@ class Refusal(StrEnum):
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"
     BAD_NAME = "bad_name"
+    INVITE_HAS_NO_END = "invite_has_no_end"
     LIST_HAS_NO_END = "list_has_no_end"
 
 

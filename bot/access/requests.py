@@ -383,7 +383,10 @@ async def may_be_decided_by(case: Case, request_id: RequestId) -> Hearing:
 async def already_decided(tx: Transaction, request_id: RequestId) -> Refused:
     request = await known_request(tx, request_id)
     return Refused(
-        Refusal.ALREADY_DECIDED, state=request.state, admin=request.decided_by_name or ""
+        Refusal.ALREADY_DECIDED,
+        state=request.state,
+        by=request.decided_by,
+        admin=request.decided_by_name or "",
     )
 
 

@@ -78,9 +78,7 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         _more_time(extended) if extended else "",
         _wanted(heard),
         _how_long(request),
-        fill(offer_words.CARD_DEVICE, device=offer_words.DEVICE_NAMES[request.device])
-        if request.device and not extended
-        else "",
+        Html(offer_words.CARD_DEVICE[request.device]) if request.device and not extended else "",
         fill(words.CARD_REASON, reason=reason_text(case, request.reason)) if request.reason else "",
         fill(request_words.CARD_CHANGED, name=name, at=moment(notes.changed_at))
         if notes.changed_at
@@ -272,6 +270,7 @@ def _decided(case: Case, request: Request, person: Person | None, grant: Grant |
     return fill(
         template,
         admin=life.who(request.decided_by, request.decided_by_name) or life.BOT,
+        group=life.standing_group(request.decided_by, request.decided_by_name),
         name=person.name if person else request.user_id,
         duration=duration_text(request.duration),
         at=moment(request.decided_at),
@@ -365,6 +364,7 @@ def _about(request: Request) -> dict[str, object]:
         "server": request.server,
         "duration": given_text(request),
         "Admin": admin or life.SOMEBODY_FIRST,
+        "group": life.standing_group(request.decided_by, request.decided_by_name),
         "start": moment(request.starts_at) if request.starts_at else "",
     }
 
@@ -453,7 +453,7 @@ def caption(
             )
             for one in until_used[:1]
         ),
-        fill(offer_words.CAPTION_DEVICE, device=offer_words.DEVICE_NAMES[device]) if device else "",
+        offer_words.CAPTION_DEVICE[device] if device else "",
         fill(use, until=moment(grant.not_after)),
         key_words.CAPTION_LOCKED if profile.is_locked else "",
         fill(key_words.CAPTION_OWN, file=profile.file_name) if not profile.has_key else "",

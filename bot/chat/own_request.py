@@ -64,7 +64,7 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         else "",
         fill(request_words.ASKED_NUDGED, at=moment(notes.nudged_at)) if notes.nudged_at else "",
         _closed_now(case),
-        fill(offer_words.ASKED_DEVICE, device=offer_words.DEVICE_NAMES[request.device])
+        Html(offer_words.ASKED_DEVICE[request.device])
         if request.device and extended is None
         else "",
     )

@@ -58,7 +58,7 @@ def pause(
 
 
 def resume(meant: Who) -> None:
-    """Lets somebody in again who is paused, by all that has not ended meanwhile."""
+    """Lets a paused person in again, with every profile that hasn't ended meanwhile."""
 
     async def work(office: Office) -> bool:
         # Without the CA's key no list can be signed that leaves them out.

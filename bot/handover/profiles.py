@@ -250,7 +250,7 @@ class ProfileMaker:
             has_key=parts.has_key,
         )
         if problems:
-            raise NotDone(f"The profile would not import: {problems[0]}")
+            raise NotDone(f"The profile wouldn't import: {problems[0]}")
         return await self._handover.profile(fields, parts, settings)
 
     async def parts(

@@ -176,7 +176,7 @@ def _require_short_path(directory: PurePosixPath) -> None:
     """sshd connects to a socket by its whole path, which unix(7) bounds."""
     if len(str(directory / MANAGEMENT_SOCKET)) > _LONGEST_SOCKET_PATH:
         raise NotDone(
-            f"{directory} is too long a path: sshd there could not connect to OpenVPN's socket in"
+            f"{directory} is too long a path: sshd there couldn't connect to OpenVPN's socket in"
             f" it, which may have {_LONGEST_SOCKET_PATH} characters; choose a shorter one."
         )
 
@@ -258,7 +258,7 @@ async def pack_server(
 def _require_ours(server: Server) -> None:
     if server.adopted is not None:
         raise NotDone(
-            f"{server.name} runs with its operator's own configuration, which is not written from "
+            f"{server.name} runs with its operator's own configuration, which isn't written from "
             f"here; see: {adopt_line(server)} --apply"
         )
 
@@ -361,7 +361,7 @@ async def _require_named_by_root(
         ):
             return
     raise NotDone(
-        f"Root has not deployed {server.name} in {server.directory}, with this CA, so it would "
+        f"Root hasn't deployed {server.name} in {server.directory}, with this CA, so it would "
         f"write where {account_name(os.geteuid())} wants it to; where that is the folder that you "
         f"chose, say so: vpnbot server deploy {server.name} --directory DIR"
     )
@@ -390,7 +390,7 @@ def require_safe_place(directory: str | PurePosixPath) -> None:
         try:
             problem = unsafe_above(Path(directory))
         except OSError as error:
-            problem = f"{directory} cannot be looked at ({error.strerror or error})."
+            problem = f"{directory} can't be looked at ({error.strerror or error})."
     if problem is not None:
         raise NotDone(problem)
 

@@ -84,9 +84,9 @@ def test_the_certificate_needs_no_passphrase(made: DataFolder) -> None:
 
 async def test_where_nobody_knows_the_passphrase_the_setting_is_named(made: DataFolder) -> None:
     keyring = Keyring(made, Asked(None))
-    with pytest.raises(BadSettings, match="VPNBOT_CA_PASSPHRASE_FILE is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_CA_PASSPHRASE_FILE isn't set"):
         await keyring.authority()
-    with pytest.raises(BadSettings, match="VPNBOT_CA_PASSPHRASE_FILE is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_CA_PASSPHRASE_FILE isn't set"):
         keyring.make_tls_key(PARIS)
     assert not (made.tls_keys / "paris.sealed").exists()
 
@@ -168,7 +168,7 @@ async def test_a_missing_key_names_the_server_and_what_to_do(folder: DataFolder)
         await Keyring(folder, Asked()).tls_key(PARIS)
     line = str(caught.value)
     assert "\n" not in line
-    assert "key of paris cannot be read (No such file or directory)" in line
+    assert "key of paris can't be read (No such file or directory)" in line
     assert "vpnbot server" in line
 
 

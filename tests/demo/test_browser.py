@@ -113,7 +113,7 @@ class Refusing:
     async def connect(self, person_id: int, profile: str) -> None:
         self.profiles.append(profile)
         if self.refuse:
-            raise LabRefused("The VPN client was not let in: AUTH_FAILED")
+            raise LabRefused("The VPN client wasn't let in: AUTH_FAILED")
         self.server.page.show_device(person_id, DeviceState.CONNECTED, "10.8.0.2")
 
     async def disconnect(self, person_id: int) -> None:

@@ -62,7 +62,7 @@ class Recorder:
     async def connect(self, person_id: int, profile: str) -> None:
         self.asked.append((person_id, profile))
         if profile == "revoked":
-            raise LabRefused("The VPN client was not let in: AUTH_FAILED")
+            raise LabRefused("The VPN client wasn't let in: AUTH_FAILED")
         self.server.page.show_device(person_id, DeviceState.CONNECTED, "10.8.0.2")
 
     async def disconnect(self, person_id: int) -> None:
@@ -129,7 +129,7 @@ async def test_people_block_and_unblock(page: Page) -> None:
     ],
 )
 async def test_orders_that_make_no_sense(page: Page, order: str, body: dict[str, Any]) -> None:
-    assert "could not be understood" in await page.order(order, **body)
+    assert "couldn't be understood" in await page.order(order, **body)
 
 
 async def test_a_body_that_is_no_object(page: Page) -> None:
@@ -232,7 +232,7 @@ async def test_a_refused_profile_says_why(
 
     assert devices[1] == {
         "state": "refused",
-        "detail": "The VPN client was not let in: AUTH_FAILED",
+        "detail": "The VPN client wasn't let in: AUTH_FAILED",
     }
 
 

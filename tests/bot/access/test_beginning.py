@@ -239,7 +239,7 @@ async def test_a_revocation_of_nothing_says_what_is_to_come(paper: Paper) -> Non
     told = await paper.refuses(clara, Refusal.NOTHING_LIVE, revocation.revoke_person, ANNA)
     assert told["later"] == [request.id]
     said = in_toast(Refused(Refusal.NOTHING_LIVE, **told))
-    assert said.endswith(f"with request {request.id} begins later; Deny takes that back.")
+    assert said.endswith(f"with request {request.id} begins later: Deny takes that back.")
 
 
 async def test_it_is_approved_once(paper: Paper) -> None:

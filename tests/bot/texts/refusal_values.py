@@ -113,6 +113,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "admin_of_settings": {"name": "Boris", "id": 2001},
     "bad_id": {"id": "abc"},
     "bad_name": {},
+    "invite_has_no_end": {"name": "Bob Maier"},
     "list_has_no_end": {"who": "1001"},
     "card_changed": {},
     "agreed_already": {},
