@@ -17,7 +17,7 @@ async def test_a_key_that_has_left_stays(company: Company) -> None:
     (company.folder / "rome").mkdir()
     (company.folder / "rome" / "notes").write_text("")
     failed = await company.vpnbot("server", "deploy", "rome")
-    assert (failed.code, "is not empty" in failed.err) == (1, True), failed
+    assert (failed.code, "choose a folder of its own" in failed.err) == (1, True), failed
     said = (await company.done("server", "group", "add", "eu", "office", "paris", "rome")).out
     assert "paris has the set’s tls key now" in said
     assert "rome has the set’s tls key now" not in said
