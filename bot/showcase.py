@@ -24,12 +24,13 @@ from bot.access.permission import Actor
 from bot.access.roles import identify
 from bot.chat.client import connect
 from bot.errors import VpnbotError
+from bot.fleet.upkeep import BOTS_ACCOUNT
 from bot.office import Office, open_office
 from bot.run import serve
 from bot.settings import Settings
 from bot.setup.first_time import make_authority
 from bot.setup.servers import ServerToAdd, add_server, deploy_server
-from bot.setup.ways import BOTS_ACCOUNT, WayIn
+from bot.setup.ways import WayIn
 from bot.showcase_devices import LabDevices, StandInDevices
 from demo.errors import LabError
 from demo.lab.elsewhere import Elsewhere, elsewhere_missing

@@ -83,7 +83,6 @@ class Notice(StrEnum):
     HOST_KEY_AGREED = "host_key_agreed"
     CA_ENDS = "ca_ends"
     SERVER_CERTIFICATE_ENDS = "server_certificate_ends"
-    ADOPTED_CERTIFICATE_ENDS = "adopted_certificate_ends"  # of a server of the operator's making
     CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
     SERVERS_CERTIFICATES_END = "servers_certificates_end"  # imported ones
     AUDIT_HEAD = "audit_head"

@@ -34,7 +34,7 @@ from pki import crl
 from pki.serial import SerialNumber, parse_serial
 from storage.records import LIVE_STATES, Canary, CanaryRole, Grant, Server, ServerName
 from vpn.errors import HostError, VpnError
-from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
+from vpn.findings import LETS_IN, Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.names import look_alike, name_in_sessions
 from vpn.proof.client_files import fixed_addresses
 from vpn.proof.crl_look import digest_of, look_at_crl, number_of
@@ -45,15 +45,6 @@ from vpn.proof.sessions import SessionsCut, ToCut, cut_sessions
 from vpn.values import CommonName
 
 log = logging.getLogger(__name__)
-
-# With these lists in its place OpenVPN may have let in whom ours would have refused.
-_LETS_IN = (
-    FindingCode.CRL_MISSING,
-    FindingCode.CRL_DAMAGED,  # among others several lists in one file
-    FindingCode.CRL_NOT_OURS,
-    FindingCode.CRL_FOREIGN,
-    FindingCode.CRL_PUT_BACK,
-)
 
 
 class Fleet:
@@ -123,7 +114,7 @@ class Fleet:
         if server.crl_published_at is None:
             return ()  # it never was ours
         codes = {finding.code for finding in await self._crl_findings(server)}
-        return codes.intersection(_LETS_IN)
+        return codes.intersection(LETS_IN)
 
     async def _doubt(self, server: Server, found: Collection[FindingCode]) -> None:
         """Records who may have come in by another list that lies in the place of ours.
@@ -159,32 +150,38 @@ class Fleet:
             VpnError: the file or the CRL could not be written, or there is no other address.
         """
         async with self._locked(name) as server:
-            if server is not None and server.restored_at is not None:
-                # The address may be in use by somebody whom the backup does not know.
-                await self._catching_up.before(server)
-            now = None if server is None else await as_wanted()
-            if server is None or now is None or now.pause is not None:
+            return server is not None and await self._admit(server, grant, as_wanted)
+
+    async def _admit(
+        self, server: Server, grant: Grant, as_wanted: Callable[[], Awaitable[Grant | None]]
+    ) -> bool:
+        """See `admit`; under the server's lock."""
+        if server.restored_at is not None:
+            # The address may be in use by somebody whom the backup does not know.
+            await self._catching_up.before(server)
+        now = await as_wanted()
+        if now is None or now.pause is not None:
+            return False
+        grant = now if server.name in now.servers else grant
+        live = live_server(server)
+        given = grant.address_on(server.name)
+        if server.adopted is not None and not (given is None and fits(server, None)):
+            files = await fixed_addresses(live.host, live.layout)
+            clear = await clear_address(self._core, server, grant, files)
+            if clear is None:
                 return False
-            grant = now if name in now.servers else grant
-            live = live_server(server)
-            given = grant.address_on(name)
-            if server.adopted is not None and not (given is None and fits(server, None)):
-                files = await fixed_addresses(live.host, live.layout)
-                clear = await clear_address(self._core, server, grant, files)
-                if clear is None:
-                    return False
-                grant = clear
-            # Before anybody can come by the address: nobody gets it as who had it before.
-            await self._members.note(name, live)
-            await admit_with_terms(self._core, server, live, grant)
-            try:
-                in_place = await live.crl_in_place(self._keyring.certificates())
-            except HostError as error:
-                log.warning("The CRL of %s cannot be read: %s", name, error)
-            else:
-                if in_place is not None and parse_serial(grant.serial) in in_place.serials:
-                    await self._publish(server)
-            return True
+            grant = clear
+        # Before anybody can come by the address: nobody gets it as who had it before.
+        await self._members.note(server.name, live)
+        await admit_with_terms(self._core, server, live, grant)
+        try:
+            in_place = await live.crl_in_place(self._keyring.certificates())
+        except HostError as error:
+            log.warning("The CRL of %s cannot be read: %s", server.name, error)
+        else:
+            if in_place is not None and parse_serial(grant.serial) in in_place.serials:
+                await self._publish(server)
+        return True
 
     async def let_in_waiting(self, name: ServerName) -> Sequence[Grant]:
         """Takes in whose profile went out while the server did not answer; gives them.
@@ -202,10 +199,13 @@ class Fleet:
                     waiting = await tx.grants.waiting_on(name)
                 return next((one for one in waiting if one.id == grant.id), None)
 
-            if await self.admit(name, grant, if_waiting):
+            async with self._locked(name) as server:
+                if server is None or not await self._admit(server, grant, if_waiting):
+                    continue
+                # Under the lock: after it a pause may have taken the file away again.
                 async with self._database.writing() as tx:
                     await tx.grants.let_in(grant.id, name)
-                taken.append(grant)
+            taken.append(grant)
         return taken
 
     async def refit(self, name: ServerName) -> Refitted:

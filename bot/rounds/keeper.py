@@ -27,7 +27,7 @@ from bot.access import (
 from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
 from bot.fleet.elsewhere import close_connections
-from bot.fleet.live_servers import server_ends
+from bot.fleet.upkeep import server_ends
 from bot.handover.delivery import end_orphans
 from bot.office import Office
 from bot.process.clock import CLOCK_TOLERANCE

@@ -33,7 +33,7 @@ from vpn.errors import (
 )
 from vpn.host.interface import LONGEST_REASON, READ_LIMIT
 from vpn.host.ssh_address import SshAddress, SshTarget
-from vpn.host.ssh_keys import RSA, public_key, read_key, unreachable
+from vpn.host.ssh_keys import CIPHERS, RSA, public_key, read_key, unreachable
 from vpn.host.ssh_shell import Done, OddGreeting, Question, RemoteShell, SaysTooMuch, ShellEnded
 from vpn.layout import ManagementPlace, TcpPort
 
@@ -401,6 +401,7 @@ class SshLink:
                 client_factory=client,
                 known_hosts=([], [], []),
                 server_host_key_algs=_algorithms(pinned),
+                encryption_algs=CIPHERS,
                 x509_trusted_certs=None,
                 client_keys=keys,
                 agent_path=os.environ.get("SSH_AUTH_SOCK") if own is None else None,

@@ -399,13 +399,11 @@ NOTICES: dict[str, dict[str, Any]] = {
     "host_key_agreed": {"server": "berlin"},
     "crl_replaced": {"server": "berlin"},
     "ca_ends": {"until": NOW.isoformat()},
-    "adopted_certificate_ends": {
+    "server_certificate_ends": {
         "server": "berlin",
         "until": NOW.isoformat(),
-        "config": "/etc/openvpn/server/server.conf",
-        "remote": "vpn.example.com:1194/udp",
+        "renew": "vpnbot server deploy berlin",
     },
-    "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
     "strangers_cut_off": SEEN,
     "strangers_left": SEEN,
