@@ -23,7 +23,9 @@ _requests = tables.requests
 _grants = tables.grants
 _ABOUT_REQUESTS = (OutboxKind.CARD, OutboxKind.ASKED)
 # What these show lasts for days only.
-_ABOUT_JOINING = (OutboxKind.KNOCK, OutboxKind.INVITATION, OutboxKind.FAREWELL)
+_ABOUT_JOINING = (
+    *(OutboxKind.KNOCK, OutboxKind.INVITATION, OutboxKind.FAREWELL, OutboxKind.LEAVING),
+)
 _ABOUT = (
     select(_posted)
     .where(_posted.c.kind == bindparam("kind"), _posted.c.subject == bindparam("subject"))

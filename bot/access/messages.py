@@ -12,7 +12,7 @@ from typing import Any
 from bot.access import roles
 from bot.access.case import Case
 from bot.access.lineage import Lineage
-from storage.joining_records import FarewellId
+from storage.joining_records import FarewellId, LeavingId
 from storage.records import (
     ChatId,
     Grant,
@@ -278,6 +278,19 @@ async def knock(case: Case, admin: UserId, user_id: UserId) -> None:
 async def edit_knocks(case: Case, user_id: UserId) -> None:
     """Every admin's card about a stranger says what became of them, and has no buttons any more."""
     for message in await case.tx.posted.about(OutboxKind.KNOCK, str(user_id)):
+        await edit(case, message)
+        await case.tx.posted.forget(message.chat_id, message.message_id)
+
+
+async def leaving(case: Case, admin: UserId, number: LeavingId) -> None:
+    """Somebody seems to have left."""
+    payload: Payload = {"leaving": number}
+    await case.tx.outbox.add(private_chat(admin), OutboxKind.LEAVING, payload, now=case.now)
+
+
+async def edit_leavings(case: Case, number: LeavingId) -> None:
+    """Every admin's card says what was decided, and has no buttons any more."""
+    for message in await case.tx.posted.about(OutboxKind.LEAVING, str(number)):
         await edit(case, message)
         await case.tx.posted.forget(message.chat_id, message.message_id)
 

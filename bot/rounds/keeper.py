@@ -140,6 +140,7 @@ class Keeper:
                 await tx.knocks.prune(long_ago - _KEEP_SET_ASIDE)
                 await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
                 await tx.farewells.prune(self._clock() - _KEEP_SET_ASIDE)
+                await tx.leavings.prune(self._clock() - _KEEP_SET_ASIDE)
                 await tx.canaries.prune(long_ago)
 
     async def _notice_set_back(self) -> None:

@@ -10,6 +10,7 @@ from bot.texts import (
     groups,
     joining,
     keys,
+    leaving,
     more_time,
     pausing,
     policy,
@@ -22,7 +23,7 @@ from bot.texts.fill import Html, Plural, Template, fill, plain, utc
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
 _ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | more_time.REFUSALS
-_ELSEWHERE |= absence.REFUSED
+_ELSEWHERE |= absence.REFUSED | leaving.REFUSED
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You’re not on the list of this bot. /start shows your Telegram id; send it to your admin."

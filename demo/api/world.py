@@ -32,7 +32,7 @@ class EventKind(StrEnum):
     EDITED = "edited"
     DELETED = "deleted"
     ANSWER = "answer"
-    PERSON = "person"  # started, blocked or unblocked
+    PERSON = "person"  # started, blocked, unblocked or gone
     COMMANDS = "commands"
     DEVICE = "device"
     PICKER = "picker"  # a button to pick people by is there, or gone
@@ -78,6 +78,8 @@ class PersonState:
     person: DemoPerson
     started: bool
     blocked: bool = False
+    # Their account is deleted.
+    gone: bool = False
     device: Device = Device()
     picker: Picker | None = None
 
@@ -282,6 +284,16 @@ class World:
     def unblocks(self, person_id: int) -> None:
         self._membership(person_id, blocked=False)
 
+    def deletes_account(self, person_id: int) -> None:
+        """For good. The bot is not told: it learns so when it writes."""
+        self._change(replace(self.people[person_id], gone=True))
+
+    def joins_group(self, group_id: int, person_id: int) -> None:
+        self._moves(group_id, person_id, "left", "member")
+
+    def leaves_group(self, group_id: int, person_id: int) -> None:
+        self._moves(group_id, person_id, "member", "left")
+
     def deletes(self, person_id: int, message_id: int) -> None:
         """A person takes a message, their own or the bot's, out of the chat for both sides.
 
@@ -328,12 +340,30 @@ class World:
         }
         self.updates.put("my_chat_member", change)
 
+    def _moves(self, group_id: int, person_id: int, before: str, after: str) -> None:
+        """The bot is told, as one that is an administrator of the group."""
+        group, user = self.groups[group_id], self.people[person_id].person.user()
+        is_member = person_id in group.member_ids
+        if is_member != (before == "member"):
+            return
+        self.groups[group_id] = replace(group, member_ids=group.member_ids ^ {person_id})
+        change = {
+            "chat": group.chat(),
+            "from": user,
+            "date": self.now(),
+            "old_chat_member": {"status": before, "user": user},
+            "new_chat_member": {"status": after, "user": user},
+        }
+        self.updates.put("chat_member", change)
+
     def _change(self, state: PersonState) -> None:
         self.people[state.person.id] = state
         self.tell(EventKind.PERSON, state.person.id)
 
     def _open_chat(self, person_id: int) -> PersonState:
         state = self.people[person_id]
+        if state.gone:
+            raise NotPossible(f"{state.person.first_name} has deleted their account.")
         if state.blocked:
             raise NotPossible(f"{state.person.first_name} has blocked the bot; unblock it first.")
         return state
@@ -373,6 +403,8 @@ class World:
         state = self.people.get(chat_id)
         if state is None:
             return
+        if state.gone:
+            raise ApiError(403, "Forbidden: user is deactivated")
         if state.blocked:
             raise ApiError(403, "Forbidden: bot was blocked by the user")
         if not state.started:

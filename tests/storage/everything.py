@@ -6,7 +6,13 @@ from storage.absences import Absence
 from storage.audit import AuditWanted
 from storage.clock_records import ClockAnchor, EndWarning
 from storage.group_records import Group, GroupName
-from storage.joining_records import Farewell, LeftAccount
+from storage.joining_records import (
+    Farewell,
+    Leaving,
+    LeavingCause,
+    LeavingState,
+    LeftAccount,
+)
 from storage.key_records import KeyChoice, KeyWay
 from storage.listings import GrantsWanted
 from storage.outbox import Done, Later, SetAside
@@ -421,6 +427,13 @@ async def _invitations(tx: Transaction) -> None:
     await tx.farewells.undo(number, NOW)
     await tx.farewells.settle(number)
     await tx.farewells.prune(NOW)
+    leaving = Leaving(ANNA, LeavingCause.DELETED, NOW)
+    gone = await tx.leavings.add(leaving)
+    assert await tx.leavings.get(gone) == replace(leaving, id=gone)
+    assert await tx.leavings.of(ANNA) == await tx.leavings.standing(LeavingCause.DELETED)
+    await tx.leavings.settle(gone, LeavingState.REMOVED, "2001", "Boris", NOW)
+    assert await tx.leavings.standing(LeavingCause.DELETED) == []
+    await tx.leavings.prune(NOW)
     await tx.posted.find(ChatId(7), 1)
 
 

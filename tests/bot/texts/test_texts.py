@@ -22,6 +22,7 @@ from bot.texts import (
     instructions,
     joining,
     keys,
+    leaving,
     life,
     machine,
     more_time,
@@ -46,6 +47,7 @@ from bot.texts.fill import (
     fill,
     moment,
 )
+from storage.joining_records import LeavingCause, LeavingState
 from storage.records import OPEN_STATES, EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, LONGEST, marks, shown, unfolded
 from tests.bot.texts.refusal_values import REFUSALS
@@ -55,6 +57,7 @@ from tests.bot.texts.values import (
     GROUPS,
     JOINING,
     KEYS,
+    LEAVING,
     LIFE,
     MORE_TIME,
     NOT_ME,
@@ -93,7 +96,7 @@ def fields(template: Template) -> set[str]:
 IN_CHAT = [
     (name, template)
     for module in (
-        *(chat, notices, life, questions, online, groups, joining),
+        *(chat, notices, life, questions, online, groups, joining, leaving),
         *(absence, not_me, pausing, requests, roles, sets, trouble, whose, more_time, offers),
     )
     for name, template in templates(module)
@@ -151,6 +154,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (online, ONLINE),
     (groups, GROUPS),
     (joining, JOINING),
+    (leaving, LEAVING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
     (not_me, NOT_ME),
@@ -305,6 +309,8 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
         # What is open has words of its own.
         (chat.CARD_STATES, set(RequestState) - {*OPEN_STATES}),
         (chat.ASKED_STATES, set(RequestState) - {*OPEN_STATES}),
+        (leaving.CAUSES, set(LeavingCause)),
+        (leaving.SETTLED, set(LeavingState) - {LeavingState.OPEN}),
         (refusals.IN_CHAT, set(Refusal)),
         (refusals._IN_TERMINAL, set(Refusal)),
         (refusals.DECIDED, {state.value for state in RequestState}),

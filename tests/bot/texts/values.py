@@ -283,6 +283,14 @@ JOINING = {
     "REFUSED": "name state id admin group",
     "REFUSED_IN_TERMINAL": "invitation",
 }
+LEAVING = {
+    "CAUSES": "name",
+    "HAS": "count",
+    "SETTLED": "Admin name at",
+    "KEPT_TOAST": "name",
+    "REMOVED_TOAST": "name",
+    "REFUSED": "name admin id",
+}
 RECEIPTS = {
     "PAUSED": "count name",
     "LEFT_PAUSED": "name",
