@@ -5,6 +5,7 @@ from what is true by then.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -156,7 +157,8 @@ async def take_earlier(case: Case, newest: PostedMessage) -> None:
     for message in await case.tx.posted.about(newest.kind, newest.subject):
         is_earlier = message.chat_id == newest.chat_id and message.message_id != newest.message_id
         if is_earlier and message.posted_at > case.now - _DELETABLE:
-            await case.tx.posted.forget(message.chat_id, message.message_id)
+            # Remembered as what it is now: somebody may be answering it.
+            await case.tx.posted.remember(replace(message, kind=OutboxKind.DELETE))
             payload: Payload = {"message": message.message_id}
             await case.tx.outbox.add(message.chat_id, OutboxKind.DELETE, payload, now=case.now)
 
@@ -307,7 +309,7 @@ async def catch_up(case: Case, user_id: UserId) -> None:
     for message in await case.tx.posted.newest_in(private_chat(user_id), _CAUGHT_UP):
         if message.kind in (OutboxKind.CARD, OutboxKind.ASKED):
             await edit_card(case, message, afresh=False)
-        else:
+        elif message.kind is not OutboxKind.DELETE:
             await edit(case, message)
 
 

@@ -13,6 +13,7 @@ from bot.access import (
     leaving,
     matching,
     messages,
+    not_me,
     requests,
     revocation,
     roles,
@@ -247,6 +248,7 @@ async def reached(case: Case, user_id: UserId) -> bool:
     if person.reachable is None:
         return False
     await messages.catch_up(case, user_id)
+    await not_me.ask_missed(case, user_id)
     return True
 
 

@@ -349,6 +349,7 @@ async def _usages(tx: Transaction, grant: Grant) -> None:
     await tx.asked_uses.get(number)
     await tx.asked_uses.open_of(grant.id)
     await tx.asked_uses.asked_first([grant.id])
+    await tx.asked_uses.unanswered(ANNA, NOW, 3)
     await tx.asked_uses.answer(number, was_owner=True, now=NOW)
 
 
