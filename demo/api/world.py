@@ -4,8 +4,8 @@ Pure state: no network, no waiting, and the clock is an argument. What people do
 does are methods; each change is told to the listeners as an Event.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count
 
@@ -48,7 +48,7 @@ class DeviceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The person's VPN client, as the page shows it beside their chat."""
+    """One of a person's VPN clients, as the page shows it beside their chat."""
 
     state: DeviceState = DeviceState.OFF
     detail: str = ""
@@ -80,7 +80,8 @@ class PersonState:
     blocked: bool = False
     # Their account is deleted.
     gone: bool = False
-    device: Device = Device()
+    # By the file that each was given.
+    devices: Mapping[str, Device] = field(default_factory=dict)
     picker: Picker | None = None
 
 
@@ -320,8 +321,9 @@ class World:
             for query_id, query in self._queries.items()
         }
 
-    def shows_device(self, person_id: int, device: Device) -> None:
-        self.people[person_id] = replace(self.people[person_id], device=device)
+    def shows_device(self, person_id: int, file_id: str, device: Device) -> None:
+        state = self.people[person_id]
+        self.people[person_id] = replace(state, devices={**state.devices, file_id: device})
         self.tell(EventKind.DEVICE, person_id)
 
     def _membership(self, person_id: int, *, blocked: bool) -> None:
