@@ -76,7 +76,7 @@ async def load_receipt(
     maybe: tuple[Grant, ...] = ()
     if for_admin:
         owners = {grant.user_id for grant in grants if grant.user_id is not None}
-        accounts = {one for owner in owners for one in await holdings.accounts_of(tx, owner)}
+        accounts = {one for owner in owners for one in await tx.people.accounts_of(owner)}
         maybe = tuple(await holdings.maybe_theirs(tx, sorted(accounts)))
     is_over = all(grant.is_out for grant in grants)
     settled = is_over and not any(proof.is_open for proof in proofs)

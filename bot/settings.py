@@ -309,7 +309,7 @@ class Settings(BaseSettings):
         token = _one_secret("BOT_TOKEN", self.bot_token, self.bot_token_file)
         if token is None:
             raise BadSettings(
-                "VPNBOT_BOT_TOKEN_FILE is not set: name a file with the token from @BotFather."
+                "VPNBOT_BOT_TOKEN_FILE isn't set: name a file with the token from @BotFather."
             )
         if not _TOKEN.fullmatch(token):
             raise BadSettings(
@@ -329,7 +329,7 @@ class Settings(BaseSettings):
         """Raises BadSettings where nobody could approve anything."""
         if not self.admin_ids:
             raise BadSettings(
-                "VPNBOT_ADMIN_IDS is not set: write the numeric Telegram ids of those who approve."
+                "VPNBOT_ADMIN_IDS isn't set: write the numeric Telegram ids of those who approve."
             )
         for name, needed in self.approvals_needed():
             if needed > len(self.admin_ids):
@@ -401,8 +401,8 @@ def read_secret(setting: str, path: Path) -> str:
         mend = f"run as root: chown {account} {shown}" if is_at_home else "name one of its own."
         raise BadSettings(f"{setting} names a file that {account} may not read; {mend}") from None
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
-        raise BadSettings(f"{setting} names a file that cannot be read: {reason}.") from None
+        reason = error.strerror if isinstance(error, OSError) else "it isn't a text"
+        raise BadSettings(f"{setting} names a file that can't be read: {reason}.") from None
     secret = text.split("\n", 1)[0].strip()
     if not secret:
         raise BadSettings(f"{setting} names a file whose first line is empty.")
@@ -436,7 +436,7 @@ def _refuse_unknown(names: Iterable[str], place: str) -> None:
     known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
     for name in names:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise BadSettings(f"{name} in {place} is no setting of vpnbot; see .env.example.")
+            raise BadSettings(f"{name} in {place} isn't a setting of vpnbot; see .env.example.")
 
 
 def _refuse_unclear(environment: Mapping[str, str]) -> None:
@@ -484,4 +484,4 @@ def _first_line(error: ValidationError) -> str:
     name = f"{PREFIX}{first['loc'][0]}".upper()
     # Our validators raise ValueError with words of their own.
     words = first["ctx"]["error"] if first["type"] == "value_error" else first["msg"]
-    return f"{name} cannot be used: {words}."
+    return f"{name} can't be used: {words}."

@@ -271,7 +271,7 @@ async def _until_polling(telegram: DemoServer, bot: asyncio.Task[None]) -> None:
         if bot.done():
             await bot
         if loop.time() > end:
-            raise TimeoutError("The bot did not start to poll.")
+            raise TimeoutError("The bot didn’t start to poll.")
         await asyncio.sleep(0.02)
 
 

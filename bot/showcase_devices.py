@@ -21,7 +21,7 @@ _UP = "{address}: the server answers a ping"
 _DEAD = "The server answers no ping any more"
 _UP_STAND_IN = "{address}: the stand-in let this profile in"
 _CUT = "The server cut the session"
-_REFUSED = "The server does not let this profile in."
+_REFUSED = "The server doesn't let this profile in."
 
 
 class LabDevices:

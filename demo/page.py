@@ -228,7 +228,7 @@ class Page:
         except DemoError as error:
             return _refusal(str(error))
         except (KeyError, TypeError, ValueError):
-            return _refusal("The order could not be understood; reload the page.")
+            return _refusal("The order couldn't be understood; reload the page.")
         return web.json_response({"ok": True}, headers=_HEADERS)
 
     async def _obey(self, name: str, body: Json) -> None:

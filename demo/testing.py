@@ -182,7 +182,7 @@ class PersonChat:
         message = await self._changed.until(look, seconds)
         if message is None:
             raise NotHeard(
-                f"{self.person.first_name} did not {what} within {seconds:g} s; unheard so "
+                f"{self.person.first_name} didn't {what} within {seconds:g} s; unheard so "
                 f"far: {[message.text for message in self._unheard]}"
             )
         self._unheard.remove(message)
@@ -196,7 +196,7 @@ class PersonChat:
 
         answer = await self._changed.until(look, timeout)
         if answer is None:
-            raise NotHeard(f"The tap {query_id} was not answered within {timeout:g} s.")
+            raise NotHeard(f"The tap {query_id} wasn't answered within {timeout:g} s.")
         return answer
 
     def blocks_bot(self) -> None:

@@ -98,7 +98,7 @@ async def _tell(showcase: Showcase, camera: Camera) -> None:
     await anna.says("/start")
     await anna.hears("Hello")
     await anna.says("/requestvpn 2d office visiting a customer")
-    await anna.hears("is with the admins")
+    await anna.hears("waits for the admins")
     card = await boris.hears("Request 1")
     await camera.takes("request", ANNA, messages=2)
     await camera.takes("card", BORIS)

@@ -91,7 +91,7 @@ class Authority:
         """
         key = load_pem_public_key(public_key_pem.encode())
         if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-            raise TypeError("A kind of key that `requested_key` does not let in.")
+            raise TypeError("A kind of key that `requested_key` doesn't let in.")
         period = (not_before + CLOCK_LAG if exact else not_before, not_after)
         return self._sign(_named(common_name), key, serial, period, CLIENT)
 

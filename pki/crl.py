@@ -158,7 +158,7 @@ def read_crl(pem: bytes, *issuers: x509.Certificate) -> CrlFacts:
     """
     first, *more = (_read_of(issuer, pem) for issuer in issuers)
     if any(facts.number != first.number for facts in more):
-        raise DamagedCrl("The CRLs of the two CAs were not signed together; publish them again.")
+        raise DamagedCrl("The CRLs of the two CAs weren't signed together; publish them again.")
     lists = (first, *more)
     return CrlFacts(
         number=first.number,
@@ -176,11 +176,11 @@ def _read_of(issuer: x509.Certificate, pem: bytes) -> CrlFacts:
         is_signed = is_named and crl.is_signature_valid(authority_public_key(issuer))
         key_id = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
-        raise DamagedCrl("The CRL cannot be read; publish it again.") from error
+        raise DamagedCrl("The CRL can't be read; publish it again.") from error
     if not is_named:  # (3)
         raise ForeignCrl("The CRL was issued by another CA; publish ours.")
     if not is_signed:  # (3)
-        raise ForeignCrl("The CRL was not signed with this CA's key; publish it again.")
+        raise ForeignCrl("The CRL wasn't signed with this CA's key; publish it again.")
     # (4) Where it names none, OpenVPN goes by the issuer's name, which has been compared.
     if key_id is not None and key_id != authority_key_id(issuer):
         raise ForeignCrl("The CRL names its CA in a way that OpenVPN may not match; publish ours.")
@@ -219,13 +219,13 @@ def crl_number(pem: bytes) -> int | None:
 def _parse(pem: bytes) -> list[x509.CertificateRevocationList]:
     blocks = _PEM_BLOCK.findall(pem)
     if not blocks and _PEM_BEGIN not in pem:
-        raise DamagedCrl("The file does not hold exactly one CRL; publish it again.")
+        raise DamagedCrl("The file doesn't hold exactly one CRL; publish it again.")
     if len(blocks) != pem.count(_PEM_BEGIN):
-        raise DamagedCrl("The file is not a whole CRL; publish it again.")
+        raise DamagedCrl("The file isn't a whole CRL; publish it again.")
     try:
         return [x509.load_pem_x509_crl(block) for block in blocks]
     except (ValueError, x509.InvalidVersion) as error:
-        raise DamagedCrl("The file is not a whole CRL; publish it again.") from error
+        raise DamagedCrl("The file isn't a whole CRL; publish it again.") from error
 
 
 def _of(issuer: x509.Certificate, pem: bytes) -> x509.CertificateRevocationList:
@@ -237,7 +237,7 @@ def _of(issuer: x509.Certificate, pem: bytes) -> x509.CertificateRevocationList:
     if not fitting:
         raise ForeignCrl("The CRLs were issued by other CAs; publish ours.")
     if len(fitting) > 1:
-        raise DamagedCrl("The file does not hold exactly one CRL of this CA; publish it again.")
+        raise DamagedCrl("The file doesn't hold exactly one CRL of this CA; publish it again.")
     return fitting[0]
 
 
@@ -247,7 +247,7 @@ def _may_be_of(issuer: x509.Certificate, crl: x509.CertificateRevocationList) ->
     try:
         named = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     except (ValueError, x509.DuplicateExtension) as error:
-        raise DamagedCrl("The file is not a whole CRL; publish it again.") from error
+        raise DamagedCrl("The file isn't a whole CRL; publish it again.") from error
     ours = authority_key_id(issuer).key_identifier
     return named is None or named.key_identifier in (None, ours)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from storage import tables
 from storage.batches import batches
@@ -14,6 +14,7 @@ from storage.use_records import AskedUse, AskedUseId, UseKind
 from storage.use_tables import asked_uses as _asked
 
 _grants = tables.grants
+_OPEN_OF = select(_asked).where(_asked.c.grant_id == bindparam("of"), _asked.c.was_owner.is_(None))
 
 
 class AskedUses(Repository):
@@ -31,9 +32,7 @@ class AskedUses(Repository):
 
     async def open_of(self, grant_id: GrantId) -> Sequence[AskedUse]:
         """Those of a profile that its owner has not answered."""
-        rows = await self._connection.execute(
-            select(_asked).where(_asked.c.grant_id == grant_id, _asked.c.was_owner.is_(None))
-        )
+        rows = await self._connection.execute(_OPEN_OF, {"of": grant_id})
         return [_use(row) for row in rows]
 
     async def unanswered(self, user_id: UserId, since: datetime, limit: int) -> Sequence[AskedUse]:

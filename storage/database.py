@@ -84,11 +84,11 @@ async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_M
             raise DatabaseBusy(
                 "The database is locked by another process; end that process and try again."
             ) from error
-        raise ForeignDatabase(f"The database cannot be opened: {error.orig}") from error
+        raise ForeignDatabase(f"The database can't be opened: {error.orig}") from error
     except DatabaseError as error:
         await greenlet_spawn(engine.dispose)
         raise ForeignDatabase(
-            f"The database cannot be read ({error.orig}); restore it from a backup."
+            f"The database can't be read ({error.orig}); restore it from a backup."
         ) from error
     except BaseException:
         await greenlet_spawn(engine.dispose)

@@ -74,6 +74,7 @@ class LeftAccount:
         revision: how often an admin had decided about it, that farewell included.
         role: its role, and an approver's groups.
         groups: those that it was in.
+        gone: those groups of its that were taken away since; one that is called so now is another.
         pause: None where it was not paused.
     """
 
@@ -83,6 +84,7 @@ class LeftAccount:
     role: Role | None = None
     role_groups: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     pause: PersonPause | None = None
 
 

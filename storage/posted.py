@@ -32,12 +32,16 @@ _ABOUT = (
     .where(_posted.c.kind == bindparam("kind"), _posted.c.subject == bindparam("subject"))
     .order_by(_posted.c.posted_at)
 )
+_REMEMBER = insert(_posted)
+_FORGET = delete(_posted).where(
+    _posted.c.chat_id == bindparam("chat"), _posted.c.message_id == bindparam("message")
+)
 
 
 class PostedMessages(Repository):
     async def remember(self, message: PostedMessage) -> None:
         await self.forget(message.chat_id, message.message_id)
-        await self._connection.execute(insert(_posted).values(**asdict(message)))
+        await self._connection.execute(_REMEMBER, asdict(message))
 
     async def about(self, kind: OutboxKind, subject: str) -> Sequence[PostedMessage]:
         """All messages of one kind about one thing: the cards of a request, for example."""
@@ -91,9 +95,7 @@ class PostedMessages(Repository):
         await self._connection.execute(delete(_posted))
 
     async def forget(self, chat_id: ChatId, message_id: int) -> None:
-        await self._connection.execute(
-            delete(_posted).where(_posted.c.chat_id == chat_id, _posted.c.message_id == message_id)
-        )
+        await self._connection.execute(_FORGET, {"chat": chat_id, "message": message_id})
 
     async def prune(self, before: datetime) -> None:
         """Forgets what was posted before, and says nothing that may still change.

@@ -311,7 +311,7 @@ async def _check_folder(spec: ServerSpec, host: ServerHost) -> None:
     ]
     if not others and await host.read(CONF) == render_server_conf(spec).encode():
         return  # it has lost its unit
-    owner = f"belongs to the server '{others[0]}'" if others else "is not empty"
+    owner = f"belongs to the server '{others[0]}'" if others else "isn't empty"
     raise DirectoryInUse(f"{spec.directory} {owner}; choose a folder of its own.")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bot.access import approvals, invitations, messages, revocation, roles
 from bot.access.case import Case
+from bot.access.hearing import hear
 from bot.access.messages import Notice
 from bot.access.permission import Act, may, require, telegram_key
 from bot.access.refusals import Refusal, Refused
@@ -115,7 +116,9 @@ async def _bring_in_line(case: Case, user_id: UserId) -> None:
         await messages.edit_cards(case, request.id)
         posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))
         has_it = any(message.chat_id == chat for message in posted)
-        if not has_it and sent < _CARDS_SENT and await approvals.is_asked(case, request, user_id):
+        if has_it or sent >= _CARDS_SENT:
+            continue
+        if await approvals.is_asked(case, await hear(case, request), user_id):
             await messages.card(case, user_id, request.id)
             sent += 1
 

@@ -1,7 +1,7 @@
 """What a use case works with: one transaction, the time, the settings, chance, and who acts."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 
@@ -72,6 +72,10 @@ class Lifetime:
     ends: datetime
 
 
+def _unknown(_number: int) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One act: all of it happens in this transaction, at this moment, on this actor's word."""
@@ -81,9 +85,9 @@ class Case:
     rules: Rules
     chance: Chance
     actor: Actor
-    # No profile works before the CA that signs it begins, and none can outlive it; by their
-    # numbers, see `storage.rotation`.
-    authorities: Mapping[int, Lifetime] = field(default_factory=dict)
+    # No profile works before the CA that signs it begins, and none can outlive it; by its number,
+    # see `storage.rotation`. None where nothing is known of it.
+    lifetime_of: Callable[[int], Lifetime | None] = _unknown
     # While the machine's clock is in doubt nothing is given out, and nothing ends by itself; after
     # an hour of that it ends all the same, by the last moment that was agreed and the time since.
     may_give: bool = True

@@ -91,7 +91,7 @@ async def require_undoable(case: Case, number: FarewellId) -> Farewell:
     for account in farewell.accounts:
         # Without a group of theirs they could get more than they could.
         for name in (*account.groups, *account.role_groups):
-            if name not in known:
+            if name not in known or name in account.gone:
                 raise Refused(Refusal.FAREWELL_GROUP_GONE, group=name, **who)
     return farewell
 

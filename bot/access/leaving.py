@@ -7,7 +7,7 @@ not left. What was answered with a no is not asked again, unless they were back 
 
 from datetime import datetime
 
-from bot.access import holdings, messages, revocation, roles
+from bot.access import messages, revocation, roles
 from bot.access.case import Case
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
@@ -70,7 +70,7 @@ async def require_open(case: Case, number: LeavingId) -> Leaving:
         raise Refused(Refusal.LEAVING_KEPT, name=name, admin=leaving.by_name, id=leaving.user_id)
     if leaving.state is not LeavingState.OPEN:
         raise Refused(Refusal.LEAVING_OVER, name=name, id=leaving.user_id)
-    if case.actor.user_id in await holdings.accounts_of(case.tx, leaving.user_id):
+    if case.actor.user_id in await case.tx.people.accounts_of(leaving.user_id):
         raise Refused(Refusal.LEAVING_OWN)
     return leaving
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 
-from bot.access import holdings, messages, revocation, roles
+from bot.access import messages, revocation, roles
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import Act, require
@@ -106,7 +106,7 @@ async def answer(case: Case, number: AskedUseId, *, was_owner: bool) -> Answered
         raise Refused(Refusal.NO_BUTTON)
     grant = await revocation.known_grant(case.tx, use.grant_id)
     me = case.actor.user_id
-    if me is None or grant.user_id not in await holdings.accounts_of(case.tx, me):
+    if me is None or grant.user_id not in await case.tx.people.accounts_of(me):
         raise Refused(Refusal.NOT_YOURS)
     is_over = grant.state not in LIVE_STATES
     if use.was_owner is False or (was_owner and (use.was_owner or is_over)):

@@ -176,13 +176,14 @@ async def link(case: Case, user_id: UserId, same_as: UserId) -> None:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, SAME_PERSON, LINKED_WHILE_PAUSED.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
-    await revocation.known_person(case.tx, user_id)
+    person = await revocation.known_person(case.tx, user_id)
     if same_as in await roles.admins(case.tx, case.rules):
         # An admin need not have said anything yet to be known.
         await case.tx.people.know(same_as, str(same_as), case.now)
     other = await revocation.known_person(case.tx, same_as)
     # One step only: nobody is the same as somebody who is the same as a third.
-    if other.same_as or other.id == user_id or len(await case.tx.people.accounts_of(user_id)) > 1:
+    is_known_by_it = person.same_as is None and len(await case.tx.people.accounts_of(user_id)) > 1
+    if other.same_as or other.id == user_id or is_known_by_it:
         raise Refused(Refusal.SAME_PERSON)
     await _refuse_paused(case, user_id, other.id)
     before = await groups.belongings(case)
@@ -237,9 +238,10 @@ async def reached(case: Case, user_id: UserId) -> bool:
 
     What they missed is brought up to date. Strangers are not stored.
     """
-    if user_id in case.rules.admins:
-        await case.tx.people.know(user_id, str(user_id), case.now)
     person = await case.tx.people.get(user_id)
+    if person is None and user_id in case.rules.admins:
+        await case.tx.people.know(user_id, str(user_id), case.now)
+        person = await case.tx.people.get(user_id)
     if person is None or person.reachable is True:
         return False
     await case.tx.people.set_reachable(user_id, reachable=True)

@@ -19,6 +19,7 @@ class Refusal(StrEnum):
     START_PAST = "start_past"
     START_FAR = "start_far"
     REVOKED_SINCE = "revoked_since"
+    APPROVAL_OVER = "approval_over"
     START_OVER = "start_over"  # and so is what it was for
     REASON_NEEDED = "reason_needed"
     TICKET_NEEDED = "ticket_needed"
@@ -119,6 +120,7 @@ class Refusal(StrEnum):
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"
     BAD_NAME = "bad_name"
+    INVITE_HAS_NO_END = "invite_has_no_end"
     LIST_HAS_NO_END = "list_has_no_end"
 
 

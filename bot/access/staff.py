@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from bot.access import holdings, leaving
+from bot.access import leaving
 from bot.access.case import Case
 from bot.access.permission import Act, require
 from storage.joining_records import LeavingCause
@@ -51,7 +51,7 @@ async def compare(case: Case, people: Mapping[UserId, str], *, is_whole: bool) -
         async for part in case.tx.listings.people(allowed=True, accounts=None, limit=None):
             gone |= {UserId(row.id): row.name for row in part if row.id not in people}
         for account in list(gone):
-            accounts = await holdings.accounts_of(case.tx, account)
+            accounts = await case.tx.people.accounts_of(account)
             if any(one in people for one in accounts):
                 del gone[account]
     return Plan(new, renamed, gone, await case.tx.people.count_listed())

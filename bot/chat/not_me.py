@@ -66,11 +66,10 @@ def _told(use: AskedUse, grant: Grant) -> Html:
         one, other = use.addresses
         return fill(template, one=one, other=other, **values)
     whence = {True: words.FROM_FAMILIAR, False: words.FROM_NEW, None: words.FROM}[use.is_familiar]
-    platform = words.PLATFORMS.get(use.platform or "")
     return lines(
         fill(words.FIRST if is_ours else words.FIRST_IMPORTED, **values),
         fill(whence, address=use.addresses[0]),
-        fill(words.PLATFORM, platform=platform) if platform else "",
+        words.PLATFORMS.get(use.platform or "", ""),
     )
 
 

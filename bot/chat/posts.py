@@ -461,7 +461,7 @@ class Posts:
                 tx, ids, self._clock(), for_owner=for_owner, for_admin=may_revoke
             )
             live = [one.grant for one in receipt.left if one.is_live]
-            accounts = await holdings.accounts_of(tx, UserId(chat_id))
+            accounts = await tx.people.accounts_of(UserId(chat_id))
             names = {one.user_id: await who.name_of(tx, one.user_id) for one in live if one.user_id}
         after = receipt_words.RETRYING if may_revoke else receipt_words.RETRYING_OWNER
         if receipt.settled:

@@ -62,14 +62,14 @@ def list_(
         str | None, typer.Option(metavar="NAME", help="Only those for this server.")
     ] = None,
 ) -> None:
-    """All grants; `revoking` are those whose end is not proved on every server."""
+    """All grants; `revoking` are those whose end isn't proved on every server."""
 
     async def work(office: Office) -> None:
         async with office.database.reading() as tx:
             accounts = None
             if user is not None:
                 person = await who.one_person(office.case(tx, operator()), user)
-                accounts = await holdings.accounts_of(tx, person.id)
+                accounts = await tx.people.accounts_of(person.id)
             dropped = await holdings.unproved_for_good(tx, office.clock())
             wanted = GrantsWanted(
                 state=state,
@@ -108,10 +108,10 @@ def issue(
         bool, typer.Option("--yes", help="Also for longer than people may have access.")
     ] = False,
 ) -> None:
-    """Gives access without Telegram: writes the profile to a file. Its key lies on a disk then.
+    """Gives access without Telegram: writes a profile, with its key, to a file.
 
-    Where the person has asked already, that request is approved by it. How often and for how long
-    people may ask does not bind whoever is at the machine.
+    Where they have asked already, that approves their request. The limits of how often and for
+    how long people may ask don't bind whoever is at the machine.
     """
     seconds = None if duration is None else parse_duration(duration)
     target = output.absolute()
@@ -274,12 +274,14 @@ async def _deliver(office: Office, grant: Grant, courier: FileCourier, *, archiv
         async with office.database.reading() as tx:
             now = await revocation.known_grant(tx, grant.id)
             is_open = await holdings.may_let_in(tx, office.clock(), now)
-        end = (
-            "nobody has the profile, and its end is not proved yet: vpnbot grant list"
-            if is_open
-            else "the access was ended again"
+        if is_open:
+            raise NotDone(
+                f"{courier.path} can't be written ({outcome.why}). Nobody has the profile, but its "
+                "end isn't proved yet; see: vpnbot grant list"
+            )
+        raise NotDone(
+            f"{courier.path} can't be written ({outcome.why}), so the access was ended again."
         )
-        raise NotDone(f"{courier.path} cannot be written ({outcome.why}); {end}.")
     if now.state is not GrantState.ACTIVE:
         if outcome.came is Came.ARRIVED:
             courier.take_back()

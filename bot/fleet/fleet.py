@@ -137,16 +137,20 @@ class Fleet:
                 )
 
     async def admit(
-        self, name: ServerName, grant: Grant, still_wanted: Callable[[], Awaitable[bool]]
+        self, name: ServerName, grant: Grant, as_wanted: Callable[[], Awaitable[Grant | None]]
     ) -> bool:
         """Gives a grant its address on its server, unless it was ended or paused meanwhile.
 
         The question is asked under the server's lock: a revocation that is recorded later finds
         the file and removes it, one recorded earlier leaves none behind.
 
-        On a server of the operator's making it gets another address first, where a file that has
-        come since gives its own to somebody. The CRL in place may list its serial as one that is
+        A change of groups may have given it another address since. On a server of the operator's
+        making it gets another one first, where a file that has come since gives its own to
+        somebody. The CRL in place may list its serial as one that is
         for nobody yet: then there is a new one.
+
+        Args:
+            as_wanted: the grant as it is stored now; None where nobody wants it any more.
 
         Raises:
             VpnError: the file or the CRL could not be written, or there is no other address.
@@ -155,12 +159,10 @@ class Fleet:
             if server is not None and server.restored_at is not None:
                 # The address may be in use by somebody whom the backup does not know.
                 await self._catching_up.before(server)
-            if server is None or not await still_wanted():
+            now = None if server is None else await as_wanted()
+            if server is None or now is None or now.pause is not None:
                 return False
-            # A change of groups may have given it another address since.
-            grant = await self._now(grant, name)
-            if grant.pause is not None:
-                return False
+            grant = now if name in now.servers else grant
             live = live_server(server)
             given = grant.address_on(name)
             if server.adopted is not None and not (given is None and fits(server, None)):
@@ -192,21 +194,16 @@ class Fleet:
         taken = []
         for grant in waiting:
 
-            async def still_live(grant: Grant = grant) -> bool:
+            async def if_waiting(grant: Grant = grant) -> Grant | None:
                 async with self._database.reading() as tx:
-                    return any(one.id == grant.id for one in await tx.grants.waiting_on(name))
+                    waiting = await tx.grants.waiting_on(name)
+                return next((one for one in waiting if one.id == grant.id), None)
 
-            if await self.admit(name, grant, still_live):
+            if await self.admit(name, grant, if_waiting):
                 async with self._database.writing() as tx:
                     await tx.grants.let_in(grant.id, name)
                 taken.append(grant)
         return taken
-
-    async def _now(self, grant: Grant, server: ServerName) -> Grant:
-        """As it is stored at this moment, if it has a place there."""
-        async with self._database.reading() as tx:
-            now = await tx.grants.get(grant.id)
-        return grant if now is None or server not in now.servers else now
 
     async def refit(self, name: ServerName) -> Refitted:
         """See `refit.refit` and `members`; after a restore the server is looked through first."""
@@ -240,21 +237,20 @@ class Fleet:
                 log_failure(log, f"There is no CRL for {server.name}", error)
                 problem = str(error) if isinstance(error, VpnError) else "No CRL could be signed."
             live = live_server(server)
-            cutting = live.cut(
+            proofs = await live.cut(
                 await self._targets(name, grants),
                 crl_pem=pem,
                 no_crl=problem,
                 issuers=self._keyring.certificates(),
                 now=self._clock,
             )
-            # The proof says nothing of the firewall, and does not wait for it longer than this.
-            noting = self._members.try_to_note(name, live)
-            proofs, _ = await asyncio.gather(cutting, noting)
             number = pem and crl.crl_number(pem)
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._note_published(server, pem, number)
                 await self._catching_up.after(server)
             await record(tuple(zip(grants, proofs, strict=True)))
+            # The proof says nothing of the firewall, and does not wait for it.
+            await self._members.try_to_note(name, live)
 
     async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
         async with self._database.reading() as tx:

@@ -82,7 +82,7 @@ class Members:
             await self.note(server, live)
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing else waits for it
             if server not in self._behind:
-                what = f"The sets of the firewall of {server} are not current"
+                what = f"The sets of the firewall of {server} aren't current"
                 if isinstance(error, VpnError):
                     log.warning("%s: %s", what, error)
                 else:

@@ -16,6 +16,7 @@ from bot.process.locks import is_locked
 from bot.process.reserve import Reserve
 from bot.settings import PREFIX, Settings, open_to_others
 from bot.texts import health as words
+from bot.texts.fill import plain
 from bot.texts.refusals import duration_text
 from vpn.errors import HostError
 from vpn.host.local import LocalHost
@@ -50,8 +51,9 @@ def look_at_settings(settings: Settings) -> Iterator[Result]:
             yield trouble(words.TOO_FEW_ADMINS, setting=name)
             return
     yield Fine(
-        words.SETTINGS_FINE.format(
-            admins=(words.ADMIN if count == 1 else words.ADMINS).format(count=count),
+        plain(
+            words.SETTINGS_FINE,
+            count=count,
             default=duration_text(settings.grant_duration),
             longest=duration_text(settings.max_grant_duration),
         )

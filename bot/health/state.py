@@ -22,6 +22,7 @@ from bot.process.data_folder import DataFolder, account_name
 from bot.receipts import finding_text
 from bot.texts import health as words
 from bot.texts.fill import plain, utc
+from bot.texts.refusals import span_text
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
@@ -88,8 +89,8 @@ async def look_at_times(tx: Transaction, now: datetime) -> list[Result]:
     time.resume(await tx.clock.last())
     look = time.look()
     if look.in_doubt:
-        seconds = round(look.ahead.total_seconds())
-        return [trouble(words.CLOCK_JUMPED, seconds=f"{seconds:+d}")]
+        off = abs(look.ahead)
+        return [trouble(words.CLOCK_JUMPED, span=span_text(round(off.total_seconds())))]
     latest = await latest_seen(tx, now)
     if latest - now > CLOCK_TOLERANCE:
         return [trouble(words.FROM_THE_FUTURE, moment=utc(latest))]

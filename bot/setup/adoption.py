@@ -169,7 +169,7 @@ async def adopt_server(
     if apply_changes:
         if foreseen.strangers and unknown is None:
             raise NotDone(
-                f"{some_names(foreseen.strangers)} would not get in any more: connected now, and "
+                f"{some_names(foreseen.strangers)} wouldn't get in any more: connected now, and "
                 "in none of the bot's books. Run this again with --strangers keep, or --strangers "
                 "shut-out. Nothing was changed."
             )
@@ -267,7 +267,7 @@ async def _tls_key(office: Office, examined: Examined) -> str | None:
         text = earlier[1] if earlier and earlier[0] == kind else None
     if text is None:
         raise NotDone(
-            f"The {kind} key of /{examined.layout.conf} cannot be read, and clients need it; run "
+            f"The {kind} key of /{examined.layout.conf} can't be read, and clients need it; run "
             f"this as root, or import it first: vpnbot ca import-easyrsa PKI_DIR --{kind} FILE"
         )
     return (
@@ -330,8 +330,8 @@ async def _move(case: Case, server: Server) -> None:
             await grants.move(case, server, grant)
         except Refused as error:
             raise NotDone(
-                f"{server.network} of {server.name} has too few addresses beside its pool for the"
-                f" {len(live)} profiles there; revoke some first: vpnbot grant list"
+                f"{server.network} of {server.name} has too few addresses beside its pool for all"
+                f" live profiles there ({len(live)}); revoke some first: vpnbot grant list"
             ) from error
 
 
@@ -346,7 +346,7 @@ def _server(
     if facts.addresses.network is None:
         raise NotDone(
             f"/{examined.layout.conf} gives its clients no network of their own (a bridge, or no "
-            "`server` line); such a server cannot be adopted yet."
+            "`server` line); such a server can't be adopted yet."
         )
     if wanted.remote.protocol is not facts.protocol:
         raise NotDone(

@@ -149,7 +149,7 @@ async def write_elsewhere(
     place = login.address.host
     if await host.caller() != ROOT:
         raise NotDone(
-            f"{login.address} is not root, who has to write {home}; log in as root, or add --sudo "
+            f"{login.address} isn't root, who has to write {home}; log in as root, or add --sudo "
             "where that account may become root, or carry it over by hand: vpnbot server deploy "
             f"{server.name} --to-archive FILE"
         )
@@ -162,7 +162,7 @@ async def write_elsewhere(
     issuers = office.keyring.certificates()
     if directory is None and not await is_home_of(host, server.name, issuers):
         raise NotDone(
-            f"Root has not deployed {server.name} in {home} on {place}, with this CA; where that is"
+            f"Root hasn't deployed {server.name} in {home} on {place}, with this CA; where that is"
             f" the folder that you chose, say so: --directory {home}"
         )
     parts = await issuing(office, actor, server)
@@ -200,7 +200,7 @@ async def root_there(office: Office, ssh: Payload, login: WayIn, home: PurePosix
     except SudoRefused as error:
         line = sudoers_line(login.address.user, office.clock() + SUDO_LASTS)
         raise NotDone(
-            f"{login.address} does not become root by sudo ({error}); as root there, put this line "
+            f"{login.address} doesn't become root by sudo ({error}); as root there, put this line "
             f"into a file of its own by `visudo -f {SUDOERS_FILE}`, for as long as you need it: "
             f"{line}"
         ) from error
@@ -241,7 +241,7 @@ async def make_account(account: str, ssh: Payload, host: ServerHost, *, is_named
     script = account_script(account, line, is_named=is_named)
     made = await host.run(("/bin/sh", "-euc", script))
     if made.status != 0:
-        raise NotDone(f"The account {account} could not be made there: {made.reason}")
+        raise NotDone(f"The account {account} couldn't be made there: {made.reason}")
 
 
 async def look_elsewhere(office: Office, server: Server) -> DeployReport:
@@ -263,7 +263,7 @@ async def look_elsewhere(office: Office, server: Server) -> DeployReport:
         address = address_of(server)
         where = address.host if address else "HOST"
         raise NotDone(
-            f"{server.directory} on {where} is not as it should be, and only root there can change"
+            f"{server.directory} on {where} isn't as it should be, and only root there can change"
             f" that; run: vpnbot server deploy {server.name} --ssh root@{where} --directory "
             f"{server.directory} (or in the place of --ssh root@{where}: --ssh YOU@{where} --sudo, "
             "or --to-archive FILE, which you carry over)"
@@ -273,7 +273,7 @@ async def look_elsewhere(office: Office, server: Server) -> DeployReport:
         end = await certificate_end(host)
     if end is None:
         raise NotDone(
-            f"The certificate in {server.directory} cannot be read by {server.account}; deploy "
+            f"The certificate in {server.directory} can't be read by {server.account}; deploy "
             "again as root."
         )
     return DeployReport((), restart_needed=False, certificate_end=end, commands=())

@@ -28,7 +28,7 @@ from bot.setup.deploying import (
 from bot.setup.server_sets import require_alone, require_free_name, require_unused
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
 from pki.key_ids import Issuers
-from storage.records import GrantState, Payload, Server, ServerName
+from storage.records import Grant, GrantState, Payload, Server, ServerName
 from vpn.deploy import DeployReport, is_home_of
 from vpn.host.safe_place import unsafe_above
 from vpn.layout import MANAGEMENT_SOCKET
@@ -174,7 +174,7 @@ def _require_short_path(directory: PurePosixPath) -> None:
     """sshd connects to a socket by its whole path, which unix(7) bounds."""
     if len(str(directory / MANAGEMENT_SOCKET)) > _LONGEST_SOCKET_PATH:
         raise NotDone(
-            f"{directory} is too long a path: sshd there could not connect to OpenVPN's socket in"
+            f"{directory} is too long a path: sshd there couldn't connect to OpenVPN's socket in"
             f" it, which may have {_LONGEST_SOCKET_PATH} characters; choose a shorter one."
         )
 
@@ -256,7 +256,7 @@ async def pack_server(
 def _require_ours(server: Server) -> None:
     if server.adopted is not None:
         raise NotDone(
-            f"{server.name} runs with its operator's own configuration, which is not written from "
+            f"{server.name} runs with its operator's own configuration, which isn't written from "
             f"here; see: vpnbot server adopt {server.name} --config "
             f"{quote(server.directory)} --remote … --apply"
         )
@@ -360,7 +360,7 @@ async def _require_named_by_root(
         ):
             return
     raise NotDone(
-        f"Root has not deployed {server.name} in {server.directory}, with this CA, so it would "
+        f"Root hasn't deployed {server.name} in {server.directory}, with this CA, so it would "
         f"write where {account_name(os.geteuid())} wants it to; where that is the folder that you "
         f"chose, say so: vpnbot server deploy {server.name} --directory DIR"
     )
@@ -389,7 +389,7 @@ def require_safe_place(directory: str | PurePosixPath) -> None:
         try:
             problem = unsafe_above(Path(directory))
         except OSError as error:
-            problem = f"{directory} cannot be looked at ({error.strerror or error})."
+            problem = f"{directory} can't be looked at ({error.strerror or error})."
     if problem is not None:
         raise NotDone(problem)
 
@@ -414,11 +414,11 @@ async def readmit(office: Office, name: ServerName) -> int:
         live = [g for g in here if g.state in _SHOWS_PROFILE and g.pause is None]
     for grant in live:
 
-        async def still_live(grant_id: str = grant.id) -> bool:
+        async def if_live(grant_id: str = grant.id) -> Grant | None:
             async with office.database.reading() as tx:
-                return any(g.id == grant_id for g in await tx.grants.live_on(name))
+                return next((g for g in await tx.grants.live_on(name) if g.id == grant_id), None)
 
-        admitted += await office.fleet.admit(name, grant, still_live)
+        admitted += await office.fleet.admit(name, grant, if_live)
     return admitted
 
 

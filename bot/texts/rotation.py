@@ -94,6 +94,6 @@ IMPORTED_LEFT = Plural(
     "profiles; then end each: vpnbot revoke NAME",
 )
 UNPROVED_LEFT = Plural(
-    "The end of one profile of the old CA is not proved yet: {names}.",
-    "The ends of {count} profiles of the old CA are not proved yet: {names}.",
+    "The end of one profile of the old CA isn’t proved yet: {names}.",
+    "The ends of {count} profiles of the old CA aren’t proved yet: {names}.",
 )

@@ -182,7 +182,7 @@ BAD: list[tuple[str, str]] = [
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_a_bad_value_is_named_and_not_shown(name: str, value: str) -> None:
     line = refused(**{name: value})
-    assert line.startswith(f"VPNBOT_{name} cannot be used: ")
+    assert line.startswith(f"VPNBOT_{name} can't be used: ")
     # Short ones may happen to be part of the advice.
     assert len(value) < 4 or value not in line.removeprefix(f"VPNBOT_{name}")
     assert "hidden" not in line
@@ -222,7 +222,7 @@ def said_about(name: str, value: str) -> str:
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///"])
 def test_a_database_in_memory_would_forget_everything(url: str) -> None:
-    assert refused(DATABASE_URL=url).startswith("VPNBOT_DATABASE_URL cannot be used")
+    assert refused(DATABASE_URL=url).startswith("VPNBOT_DATABASE_URL can't be used")
 
 
 @pytest.mark.parametrize("name", ["VPNBOT_TOKEN", "VPNBOT_ADMIN_ID", "vpnbot_oops", "VPNBOT_"])
@@ -231,7 +231,7 @@ def test_an_unknown_name_of_ours_in_the_environment_stops_the_start(
 ) -> None:
     monkeypatch.setenv(name, "hidden-value")
     line = refused()
-    assert line.startswith(f"{name} in the environment is no setting")
+    assert line.startswith(f"{name} in the environment isn't a setting")
     assert "hidden" not in line
 
 
@@ -239,7 +239,7 @@ def test_an_unknown_name_of_ours_in_the_environment_stops_the_start(
 def test_an_unknown_name_of_ours_in_the_file_stops_the_start(folder: Path, line: str) -> None:
     (folder / ".env").write_text(f"OTHER=1\n{line}\n")
     found = refused()
-    assert found.startswith("VPNBOT_OOPS in .env is no setting")
+    assert found.startswith("VPNBOT_OOPS in .env isn't a setting")
     assert "hidden" not in found
 
 
@@ -305,13 +305,13 @@ def test_the_environment_comes_before_the_file(folder: Path) -> None:
 def test_a_bad_value_in_the_file_is_named_and_not_shown(folder: Path) -> None:
     (folder / ".env").write_text("VPNBOT_GRANT_DURATION=hidden\n")
     line = refused()
-    assert line.startswith("VPNBOT_GRANT_DURATION cannot be used")
+    assert line.startswith("VPNBOT_GRANT_DURATION can't be used")
     assert "hidden" not in line
 
 
 def test_a_file_that_is_no_text_is_said_so(folder: Path) -> None:
     (folder / ".env").write_bytes(b"VPNBOT_BOT_TOKEN=\xff\xfe\x00")
-    assert refused() == "Line 1 of .env is no text in UTF-8; write it anew."
+    assert refused() == "Line 1 of .env isn't text in UTF-8; write it anew."
 
 
 def test_the_default_duration_must_not_exceed_the_longest_one() -> None:
@@ -322,15 +322,15 @@ def test_the_default_duration_must_not_exceed_the_longest_one() -> None:
 
 def test_what_only_some_commands_need_is_asked_for_when_it_is_needed() -> None:
     settings = load()
-    with pytest.raises(BadSettings, match="VPNBOT_BOT_TOKEN_FILE is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_BOT_TOKEN_FILE isn't set"):
         settings.token()
-    with pytest.raises(BadSettings, match="VPNBOT_ADMIN_IDS is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_ADMIN_IDS isn't set"):
         settings.require_admins()
 
 
 @pytest.mark.parametrize("ids", ["", ",", " , ,"])
 def test_an_empty_list_of_admins_is_none(ids: str) -> None:
-    with pytest.raises(BadSettings, match="VPNBOT_ADMIN_IDS is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_ADMIN_IDS isn't set"):
         load(ADMIN_IDS=ids).require_admins()
 
 

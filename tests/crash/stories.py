@@ -50,7 +50,7 @@ async def _nothing(_stage: Stage, _chat: PersonChat) -> None:
 
 async def _asks(stage: Stage, chat: PersonChat) -> None:
     await chat.says("/requestvpn")
-    await stage.hears(chat, "is with the admins")
+    await stage.hears(chat, "waits for the admins")
     for admin in (stage.company.boris, stage.company.clara):
         await stage.button(admin, f"{chat.person.first_name} asks", "Approve")
 
@@ -123,7 +123,7 @@ async def _cannot_begin(stage: Stage, chat: PersonChat) -> None:
     await stage.hears(chat, "paused your VPN access")
     now = int(datetime.now(UTC).timestamp() * 1_000_000)
     stage.company.tamper("UPDATE requests SET starts_at = ? WHERE user_id = ?", now, chat.person.id)
-    await stage.hears(chat, "I didn’t give it: paused at the moment")
+    await stage.hears(chat, "your VPN access is paused, so I didn’t give it")
 
 
 async def _is_denied(stage: Stage, chat: PersonChat) -> None:

@@ -113,7 +113,7 @@ class Refusing:
     async def connect(self, person_id: int, file_id: str, profile: str) -> None:
         self.profiles.append(profile)
         if self.refuse:
-            raise LabRefused("The VPN client was not let in: AUTH_FAILED")
+            raise LabRefused("The VPN client wasn't let in: AUTH_FAILED")
         address = f"10.8.0.{1 + len(self.profiles)}"
         self.server.page.show_device(person_id, file_id, DeviceState.CONNECTED, address)
 

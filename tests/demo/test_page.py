@@ -62,7 +62,7 @@ class Recorder:
     async def connect(self, person_id: int, file_id: str, profile: str) -> None:
         self.asked.append((person_id, profile))
         if profile == "revoked":
-            raise LabRefused("The VPN client was not let in: AUTH_FAILED")
+            raise LabRefused("The VPN client wasn't let in: AUTH_FAILED")
         self.server.page.show_device(person_id, file_id, DeviceState.CONNECTED, "10.8.0.2")
 
     async def disconnect(self, person_id: int, file_id: str) -> None:
@@ -129,7 +129,7 @@ async def test_people_block_and_unblock(page: Page) -> None:
     ],
 )
 async def test_orders_that_make_no_sense(page: Page, order: str, body: dict[str, Any]) -> None:
-    assert "could not be understood" in await page.order(order, **body)
+    assert "couldn't be understood" in await page.order(order, **body)
 
 
 async def test_a_body_that_is_no_object(page: Page) -> None:
@@ -233,7 +233,7 @@ async def test_a_refused_profile_says_why(
 
     assert shown[1][sent.document.file_id] == {
         "state": "refused",
-        "detail": "The VPN client was not let in: AUTH_FAILED",
+        "detail": "The VPN client wasn't let in: AUTH_FAILED",
     }
 
 

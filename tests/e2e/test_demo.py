@@ -166,7 +166,7 @@ async def test_the_story_on_the_page(demo: Demo, browser: Browser, size: Viewpor
     cards = anna.box.locator(".message.theirs", has=page.locator(".document"))
     before = await cards.count()
     await anna.says("/requestvpn 8h office on the road")
-    await expect(anna.last).to_contain_text("is with the admins")
+    await expect(anna.last).to_contain_text("waits for the admins")
     # The approver decides for Anna's group, and does nothing else for others.
     await dora.pick()
     await expect(dora.last).to_contain_text("on the road")
@@ -252,7 +252,7 @@ async def test_a_port_that_is_taken(module_folder: Path) -> None:
         process = await start(module_folder, "--no-browser", "--port", port)
         out, err = await process.communicate()
     assert (process.returncode, out) == (1, b"")
-    assert err.decode().startswith(f"Port {port} cannot be used")
+    assert err.decode().startswith(f"Port {port} can't be used")
     assert err.count(b"\n") == 1
 
 
@@ -268,7 +268,7 @@ async def test_an_openvpn_that_does_not_start(module_folder: Path, options: tupl
     fake.unlink()
     assert (process.returncode, out) == (1, b"")
     assert err.decode() == (
-        "The demo broke off: The OpenVPN server did not start: Options error: no\n"
+        "The demo broke off: The OpenVPN server didn't start: Options error: no\n"
     )
 
 

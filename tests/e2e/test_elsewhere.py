@@ -181,7 +181,7 @@ async def test_a_machine_that_is_cut_off_is_caught_up_with(paris: Paris) -> None
     assert "paris: not proved" in first.text
     assert await tunnel.ping(INSIDE)
     doctor = await company.vpnbot("doctor")
-    assert f"127.0.0.1 port {paris.door.port} cannot be reached by SSH" in doctor.out
+    assert f"127.0.0.1 port {paris.door.port} can't be reached by SSH" in doctor.out
     paris.door.start()
     paris.look_again()
     second = await receipt(boris, name)

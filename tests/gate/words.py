@@ -16,10 +16,7 @@ ASK_TO_JOIN = [[{"text": "Ask to join", "data": "jn", "style": "primary"}]]
 KEPT = "Nothing was changed."
 # Who asks to join, whether an admin can be reached or not.
 KNOCKED = (
-    (
-        "Asked. You’ll hear from me here when an admin has decided.\n\n"
-        "Your Telegram id is <code>{id}</code>."
-    ),
+    ("Asked. When an admin decides, you hear it here.\n\nYour Telegram id is <code>{id}</code>."),
     (
         "I can’t reach any admin at the moment. Please tell yours that you asked, and send them "
         "your Telegram id: <code>{id}</code>."

@@ -314,6 +314,7 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.join(group.name, ANNA)
     await tx.groups.members(group.name)
     await tx.groups.of_accounts([ANNA])
+    await tx.groups.of_person(ANNA)
     await tx.groups.by_account()
     await tx.addresses.owners(BERLIN)
     await tx.addresses.people_on(BERLIN)

@@ -259,7 +259,7 @@ class SshLink:
                 self._keep(shell)
                 return done
         except TimeoutError:
-            unknown = "" if outcome.unchanged else " Whether the change was made is not known."
+            unknown = "" if outcome.unchanged else " Whether the change was made isn't known."
             error = SshSilent(
                 f"{self.address} gives no answer within {patience:g} s; see whether that machine,"
                 f" its disk or the network hangs.{unknown}"
@@ -358,7 +358,7 @@ class SshLink:
     def _lost(self, *, known: bool) -> SshLost:
         if self._connection is not None and self._connection.is_closed():
             self._connection = None
-        outcome = "nothing was changed" if known else "whether the change was made is not known"
+        outcome = "nothing was changed" if known else "whether the change was made isn't known"
         return SshLost(
             f"The connection to {self.address} was lost in the middle, and {outcome}; see whether"
             " sshd or that machine was restarted."
@@ -377,7 +377,7 @@ class SshLink:
                 return connection
         except TimeoutError:
             raise SshSilent(
-                f"{address} does not let anybody in within {self.connect_s:g} s; see whether sshd"
+                f"{address} doesn't let anybody in within {self.connect_s:g} s; see whether sshd"
                 " or that machine hangs, or a firewall drops what we send."
             ) from None
         except (OSError, asyncssh.Error) as error:
@@ -426,7 +426,7 @@ class SshLink:
             raise KeyRefused(
                 f"{address.host} refuses our key for {address.user}; see there that"
                 f" ~{address.user}/.ssh/authorized_keys has the line that `vpnbot server key`"
-                " prints, that nobody else may write it, and that the account is not locked"
+                " prints, that nobody else may write it, and that the account isn't locked"
                 f" (usermod -p '*' {address.user})."
             ) from error
 

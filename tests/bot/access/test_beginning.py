@@ -1,11 +1,13 @@
 """What begins later: asked for, approved, taken back, given at its time or not at all."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bot.access import (
+    admins,
     asking,
     beginning,
     clock,
@@ -237,7 +239,7 @@ async def test_a_revocation_of_nothing_says_what_is_to_come(paper: Paper) -> Non
     told = await paper.refuses(clara, Refusal.NOTHING_LIVE, revocation.revoke_person, ANNA)
     assert told["later"] == [request.id]
     said = in_toast(Refused(Refusal.NOTHING_LIVE, **told))
-    assert said.endswith(f"with request {request.id} begins later; Deny takes that back.")
+    assert said.endswith(f"with request {request.id} begins later: Deny takes that back.")
 
 
 async def test_it_is_approved_once(paper: Paper) -> None:
@@ -266,7 +268,9 @@ async def test_a_restore_closes_it(paper: Paper) -> None:
 # --- What may not be given any more -----------------------------------------------------------
 
 
-async def not_given(paper: Paper, request: Request, why: Refusal) -> None:
+async def not_given(
+    paper: Paper, request: Request, why: Refusal, *, told: Sequence[UserId] = (BORIS, CLARA)
+) -> None:
     paper.now = START - LEAD
     await paper.forget()
     assert await begins(paper) == 1
@@ -277,8 +281,7 @@ async def not_given(paper: Paper, request: Request, why: Refusal) -> None:
     about = {"server": BERLIN, "refusal": why, "name": "Anna Petrova"}
     assert await paper.heard() == [
         notice(ANNA, "not_begun", paper.now, **about),
-        notice(BORIS, "not_begun_admins", paper.now, **about),
-        notice(CLARA, "not_begun_admins", paper.now, **about),
+        *(notice(admin, "not_begun_admins", paper.now, **about) for admin in told),
     ]
     assert [row.action for row in await paper.noted()] == ["request.cancel"]
     assert await begins(paper) == 0
@@ -347,6 +350,47 @@ async def test_and_the_longest_duration_of_then(paper: Paper) -> None:
         [grant] = await tx.grants.all()
     assert grant.not_after == START + DAY
     assert (await paper.request(request.id)).duration == DAY_S
+
+
+async def test_whose_approver_may_not_decide_any_more_gets_nothing(paper: Paper) -> None:
+    """Nobody can give for months ahead what they may not give by then."""
+    request = await scheduled(paper)
+    paper.admins = (CLARA,)
+    await paper.do(admins.observe)
+    await not_given(paper, request, Refusal.APPROVAL_OVER, told=(CLARA,))
+
+
+async def test_nor_by_the_yes_of_an_admin_who_was_put_back(paper: Paper) -> None:
+    await paper.do(admins.observe)
+    request = await scheduled(paper)
+    for listed in ((CLARA,), (BORIS, CLARA)):
+        paper.admins = listed
+        await paper.do(admins.observe)
+    await not_given(paper, request, Refusal.APPROVAL_OVER)
+
+
+async def test_as_many_as_it_takes_then_have_to_have_agreed(paper: Paper) -> None:
+    request = await scheduled(paper)
+    paper.approvals = 2
+    await not_given(paper, request, Refusal.APPROVAL_OVER)
+
+
+async def test_what_two_agreed_on_needs_two(paper: Paper) -> None:
+    paper.approvals = 2
+    request = await ask(paper)
+    for admin in (BORIS, CLARA):
+        await paper.by(await paper.actor(admin), requests.approve, request.id, None)
+    paper.now = START - LEAD
+    assert await begins(paper) == 1
+    assert (await paper.request(request.id)).state is RequestState.APPROVED
+
+
+async def test_an_operators_word_stands(paper: Paper) -> None:
+    request = await ask(paper)
+    await paper.by(OPERATOR, requests.approve, request.id, None)
+    paper.approvals, paper.now = 2, START - LEAD
+    await begins(paper)
+    assert (await paper.request(request.id)).state is RequestState.APPROVED
 
 
 async def test_a_full_network_gives_nothing(paper: Paper) -> None:

@@ -203,4 +203,4 @@ async def test_the_admins_of_the_settings_come_first(paper: Paper) -> None:
         await tx.people.know(CLARA, "Clara", paper.now)
         await tx.roles.set(Appointment(CLARA, Role.APPROVER, (DEV,), 0))
         assert await roles.admins(tx, paper.rules) == (BORIS, CLARA, UserId(5))
-        assert await roles.deciders(tx, paper.rules, [DEV]) == (BORIS, CLARA, UserId(5))
+        assert await roles.deciders(tx, paper.rules, [DEV]) == ((BORIS, CLARA, UserId(5)), ())

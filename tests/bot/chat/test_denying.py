@@ -95,7 +95,7 @@ async def test_a_request_that_changed_meanwhile_is_looked_at_again(desk: Desk) -
     await desk.taps(BORIS, "dr:1:later:1")
     assert await state(desk) is RequestState.DENIED
     (said,) = await desk.taps(BORIS, yes)
-    assert "already denied" in said
+    assert "denied this request already" in said
 
 
 @pytest.mark.usefixtures("asked")
@@ -120,7 +120,7 @@ async def test_what_is_no_word_on_a_request(desk: Desk) -> None:
     assert await state(desk) is RequestState.PENDING
     await desk.taps(ANNA, "cx:1")
     (said,) = await desk.says(BORIS, "for what?", replies_to=MESSAGE)
-    assert "already cancelled" in said
+    assert "cancelled this request already" in said
 
 
 @pytest.mark.usefixtures("asked")

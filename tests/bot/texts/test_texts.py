@@ -31,6 +31,7 @@ from bot.texts import (
     offers,
     online,
     pausing,
+    policy,
     questions,
     receipts,
     refusals,
@@ -41,13 +42,15 @@ from bot.texts import (
     whose,
 )
 from bot.texts.fill import (
+    Decision,
+    Html,
     Plural,
     Template,
     blocks,
     fill,
     moment,
 )
-from storage.joining_records import LeavingCause, LeavingState
+from storage.joining_records import InvitationState, LeavingCause, LeavingState
 from storage.records import OPEN_STATES, EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, LONGEST, marks, shown, unfolded
 from tests.bot.texts.refusal_values import REFUSALS
@@ -84,7 +87,7 @@ def templates(module: ModuleType) -> Iterator[tuple[str, Template]]:
         if not name.isupper():
             continue
         for found in value.values() if isinstance(value, dict) else (value,):
-            if isinstance(found, Plural) or type(found) is str:
+            if isinstance(found, Plural | Decision) or type(found) is str:
                 yield name, found
 
 
@@ -325,9 +328,11 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
         (chat.ASKED_STATES, set(RequestState) - {*OPEN_STATES}),
         (leaving.CAUSES, set(LeavingCause)),
         (leaving.SETTLED, set(LeavingState) - {LeavingState.OPEN}),
-        (refusals.IN_CHAT, set(Refusal)),
-        (refusals._IN_TERMINAL, set(Refusal)),
-        (refusals.DECIDED, {state.value for state in RequestState}),
+        (refusals.IN_CHAT, set(Refusal) - refusals.BY_CASE),
+        (refusals._IN_TERMINAL, set(Refusal) - refusals.BY_CASE),
+        (refusals.DECIDED, set(RequestState)),
+        (joining.CLOSED, set(InvitationState)),
+        (policy.NOT_BEGUN, set(policy.NOT_BEGUN_ADMINS)),
         (receipts.WHY, {reason.value for reason in EndReason}),
         (life.CARD_ENDED, set(EndReason)),
         (life.ASKED_ENDED, set(EndReason)),
@@ -400,13 +405,61 @@ def test_who_comes_late_reads_who_was_first(state: RequestState) -> None:
     [
         (False, 0, "This profile has ended already. Nothing was changed."),
         (False, 1, "1 other profile of the same person may still let them in."),
-        (True, 0, "been ended already, but that isn’t confirmed everywhere: it may still work."),
+        (True, 0, "ended already, but may still work: that isn’t confirmed everywhere. Nothing"),
+        (True, 2, "everywhere. 2 other profiles of the same person may still let them in."),
     ],
 )
 def test_what_is_over_is_not_called_all(may_work: bool, count: int, said: str) -> None:
     over = Refused(Refusal.GRANT_OVER, may_work=may_work, count=count)
     assert said in refusals.in_toast(over)
     assert ("has ended already" in refusals.in_toast(over)) is not may_work
+
+
+def test_what_was_granted_by_a_group_is_not_said_to_be_somebodys() -> None:
+    by = {"state": RequestState.APPROVED, "by": "group:oncall", "admin": "oncall"}
+    text = refusals.in_toast(Refused(Refusal.ALREADY_DECIDED, **by))
+    assert text == "Too late: this request was granted by the standing approval of oncall."
+    by |= {"by": "system:root", "admin": "root"}
+    text = refusals.in_toast(Refused(Refusal.ALREADY_DECIDED, **by))
+    assert text == "Too late: an admin on the server has approved this request already."
+
+
+@pytest.mark.parametrize("code", [Refusal.TOO_MANY_PROFILES, Refusal.PROFILES_FULL])
+def test_one_profile_is_not_called_many(code: Refusal) -> None:
+    text = refusals.in_toast(Refused(code, name="Anna", count=1))
+    assert "a VPN profile already" in text
+    assert "1 " not in text
+
+
+@pytest.mark.parametrize(
+    ("names", "later", "said"),
+    [
+        ((), (), "so there is nothing to revoke."),
+        (("anna-old",), (), "anna-old from before the takeover is nobody’s"),
+        ((), (7, 8), "with request 7, 8 begins later"),
+        (("anna-old",), (7,), "anna-old, from before the takeover, may be theirs"),
+    ],
+)
+def test_what_else_there_may_be_is_said(names: tuple[str], later: tuple[int], said: str) -> None:
+    refused = Refused(Refusal.NOTHING_LIVE, name="Anna", names=names, later=later)
+    assert said in refusals.in_toast(refused)
+    assert len(refusals.in_toast(refused)) <= 200
+
+
+@pytest.mark.parametrize("code", [Notice.NOT_BEGUN, Notice.NOT_BEGUN_ADMINS])
+@pytest.mark.parametrize("why", [*policy.NOT_BEGUN, Refusal.NETWORK_FULL, Refusal.NO_SERVER])
+def test_what_was_not_given_has_its_own_sentence(code: Notice, why: Refusal) -> None:
+    values = {"name": "Anna", "server": "berlin", "refusal": why.value}
+    text = shown(text_of({"code": code.value, "values": values})).text
+    assert "berlin" in text
+    assert "{" not in text
+    assert unfolded(Html(text)) <= LONGEST
+
+
+def test_days_are_said_as_elsewhere() -> None:
+    values = {"count": 1, "days": 1, "names": "carl"}
+    text = shown(text_of({"code": "certificates_end", "values": values})).text
+    assert "ends within 1 day: carl" in text
 
 
 def test_where_nobody_may_approve_the_command_has_the_requests_number() -> None:
