@@ -31,6 +31,9 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
         await leaving.keep(scene.case, found.id)
         toast = Html(plain(words.KEPT_TOAST, name=name))
         return Reply(await view_of(scene.case, found.id), toast, edit=True)
+    if scene.message_id is not None:
+        # Here stands what is said with Undo; only the other admins' cards follow.
+        await scene.tx.posted.forget(scene.chat, scene.message_id)
     person = await revocation.known_person(scene.tx, found.user_id)
     reply = await admin_commands.remove_now(scene, person)
     return replace(reply, toast=Html(plain(words.REMOVED_TOAST, name=name)))

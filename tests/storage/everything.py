@@ -426,6 +426,7 @@ async def _invitations(tx: Transaction) -> None:
     number = await tx.farewells.add(farewell)
     assert await tx.farewells.get(number) == replace(farewell, id=number)
     await tx.farewells.over(NOW)
+    await tx.farewells.lose_group("dev")
     await tx.farewells.undo(number, NOW)
     await tx.farewells.settle(number)
     await tx.farewells.prune(NOW)
