@@ -43,7 +43,32 @@ async def appoint(
     groups: then they decide for those that name them, see `vpnbot group edit --approvers`.
 
     Raises:
-        Refused: ADMINS_ONLY, ADMIN_BY_SETTINGS, ROLE_GROUPS, UNKNOWN_GROUP, SAME_ROLE.
+        Refused: ADMINS_ONLY, ADMIN_BY_SETTINGS, ROLE_GROUPS, UNKNOWN_GROUP, SAME_ROLE,
+            SEVERAL_APPOINT.
+    """
+    require(case.actor, Act.MANAGE_PEOPLE)
+    await _require_ours(case, user_id)
+    before = await case.tx.roles.get(user_id)
+    is_admin = before is not None and before.role is Role.ADMIN
+    decides = role is not Role.AUDITOR and not is_admin
+    if decides and not case.actor.is_operator and await _takes_several(case):
+        raise Refused(Refusal.SEVERAL_APPOINT, id=user_id, role=role)
+    return await restore(case, user_id, role, groups)
+
+
+async def _takes_several(case: Case) -> bool:
+    """Whether there is anything that one alone can't give: whom they appoint would say yes, too."""
+    by_groups = [group.approvals or 1 for group in await case.tx.groups.all()]
+    return max([case.rules.most_approvals, *by_groups]) > 1
+
+
+async def restore(
+    case: Case, user_id: UserId, role: Role, groups: Sequence[GroupName] = ()
+) -> Appointed:
+    """`appoint`, where somebody had that role before, or was given it by those who may.
+
+    Raises:
+        Refused: as `appoint`, but for SEVERAL_APPOINT.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     await _require_ours(case, user_id)

@@ -48,6 +48,11 @@ class Rules:
         """Since when a request waits for somebody who is there."""
         return asked_at if self.hours is None else self.hours.opens_at(asked_at)
 
+    @property
+    def most_approvals(self) -> int:
+        """How many admins have to agree to whatever takes the most of them."""
+        return self.approvals_for(self.max_duration)
+
     def approvals_for(self, duration: int) -> int:
         """How many admins have to agree to this duration, in seconds."""
         if self.long_duration is not None and duration >= self.long_duration:

@@ -5,6 +5,7 @@ has to be said anew, and the buttons of cards that showed it as it was do nothin
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.access import approvals, demands, durations, grants, messages, requests
 from bot.access.case import Case
@@ -57,7 +58,8 @@ async def change_duration(case: Case, request_id: RequestId, seconds: int) -> Re
     durations.within_limit(seconds, heard.theirs.limit(case.rules.max_duration))
     if seconds not in _others(heard):
         raise Refused(Refusal.NOT_OFFERED)
-    await grants.require_outlived(case, case.after(seconds))
+    begins = request.starts_at or case.now
+    await grants.require_outlived(case, begins + timedelta(seconds=seconds))
     was = durations.format_duration(request.duration)
     return await _change(case, request, duration=seconds, reason=request.reason, was=was)
 

@@ -119,7 +119,7 @@ async def undo(case: Case, number: FarewellId) -> Farewell:
             await groups.join(case, GroupName(group), account.id)
         if account.role is not None:
             names = [GroupName(group) for group in account.role_groups]
-            await appointing.appoint(case, account.id, account.role, names)
+            await appointing.restore(case, account.id, account.role, names)
         if account.allowed and account.id != case.actor.user_id:
             who = {"admin": case.actor.name, "by": case.actor.key}
             await messages.notice(case, account.id, Notice.ON_LIST_AGAIN, **who)

@@ -78,6 +78,8 @@ class Refusal(StrEnum):
     APPROVER_NO_ADMIN = "approver_no_admin"
     TOO_FEW_APPROVERS = "too_few_approvers"
     ADMIN_BY_SETTINGS = "admin_by_settings"
+    OWN_PAUSE = "own_pause"  # somebody else keeps them out, who alone lets them in again
+    SEVERAL_APPOINT = "several_appoint"  # one admin would make themselves as many as it takes
     ROLE_GROUPS = "role_groups"  # belong to approvers only
     SAME_ROLE = "same_role"
     NO_ROLE = "no_role"

@@ -199,7 +199,9 @@ async def deny(
     reason = {"why": why} if why else {"words": said} if said else {}
     if reason:
         await case.tx.request_notes.deny(request_id, why=why, words=said or None)
-    decided = await decide(case, request_id, Verdict.DENY, **reason)
+    # What was approved for later and is denied after its time to be decided can't be open again.
+    stays = approvals.deadline(case, request) <= case.now
+    decided = await decide(case, request_id, Verdict.DENY, stays=stays, **reason)
     who = {"admin": case.actor.name, "by": case.actor.key}
     code = Notice.REQUEST_DENIED_BECAUSE if reason else Notice.REQUEST_DENIED
     await messages.notice(case, request.user_id, code, server=request.server, **who, **reason)
@@ -398,10 +400,11 @@ async def decide(
     duration: int | None = None,
     agreed: Sequence[str] = (),
     later: bool = False,
+    stays: bool = False,
     **said: str,
 ) -> Request:
     # What has not begun can be denied until it does.
-    may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None and not later
+    may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None
     won = await case.tx.requests.decide(
         request_id,
         verdict,
@@ -409,7 +412,7 @@ async def decide(
         by_name=", ".join((*agreed, case.actor.name))[:_NAMES_LENGTH],
         at=case.now,
         duration=duration,
-        undo_until=case.after(_UNDO_S) if may_undo else None,
+        undo_until=case.after(_UNDO_S) if may_undo and not (later or stays) else None,
         later=later,
     )
     if not won:

@@ -329,7 +329,7 @@ OTHERS_LIST_ENDS = Complaint(
     "Let that CA sign its next one, and put it into {path}; the bot keeps it, behind its own.",
 )
 ON_WITHOUT_ACCESS = Complaint(
-    "Connected, though without access there ({count}): {names}.",
+    "Connected without having access there, {count}: {names}.",
     "The bot cuts them within a minute: see that it runs. If they stay, stop that OpenVPN.",
 )
 # Of a server with its operator's own configuration.

@@ -70,7 +70,7 @@ REFUSED: dict[Refusal, str] = {
         "You have nudged them already. If it can’t wait, talk to one of them; /myvpn shows until "
         "when it waits."
     ),
-    Refusal.NUDGE_EARLY: "You’ve only just asked. You can nudge them in {wait}.",
+    Refusal.NUDGE_EARLY: "You asked just now. You can nudge them in {wait}.",
     Refusal.NOBODY_TO_NUDGE: (
         "I can’t reach anybody whose decision is still missing. Please tell your admin yourself; "
         "/pending shows it to them."

@@ -25,6 +25,12 @@ async def say_hello(company: Company, *who: DemoPerson) -> None:
         await chat.hears("Hello")
 
 
+def tried(company: Company) -> list[tuple[str, str]]:
+    """What was refused and is in the trail: by whom, and what."""
+    rows = company.query("SELECT actor, subject FROM audit WHERE action = 'refused' ORDER BY seq")
+    return [(str(actor), str(subject)) for actor, subject in rows]
+
+
 async def test_an_approver_reads_no_card_of_another_group_by_a_forged_button(
     company: Company,
 ) -> None:
@@ -142,3 +148,46 @@ async def test_an_invitation_into_a_group_that_was_taken_away_opens_none_of_its_
     await company.emil.hears("This invitation doesn’t work")
     assert company.query("SELECT 1 FROM memberships") == []
     assert company.query("SELECT allowed FROM people WHERE id = ?", company.emil.person.id) == []
+
+
+async def test_one_admin_is_not_two_by_a_role_for_another_account(company: Company) -> None:
+    company.extra["VPNBOT_APPROVALS"] = "2"
+    await company.start()
+    await say_hello(company, BORIS, DORA)
+    await company.anna.says("/requestvpn")
+    card = await company.card(company.boris, company.anna)
+    await company.boris.taps("Approve", message=card)
+    await company.boris.hears("1 approval is still needed")
+
+    await company.boris.says(f"/role {DORA.id} admin")
+    told = await company.boris.hears("Several have to agree")
+    assert f"vpnbot user role {DORA.id} admin" in told.text
+    assert (f"telegram:{BORIS.id}", "/role") in tried(company)
+    approve = card.button("Approve")
+    assert approve is not None
+    await company.telegram.person(DORA.id).taps_data(1, str(approve.callback_data))
+    await company.settled()
+    assert company.query("SELECT state FROM requests") == [("pending",)]
+
+    await company.done("user", "role", str(DORA.id), "admin")
+    dora = company.telegram.person(DORA.id)
+    await dora.taps("Approve", message=await company.card(dora, company.anna))
+    await company.anna.receives_document()
+
+
+async def test_an_admin_who_was_paused_does_not_let_themselves_in(company: Company) -> None:
+    await company.done("user", "allow", str(BORIS.id), "--name", "Boris")
+    await company.start()
+    await say_hello(company, BORIS, CLARA)
+    await company.clara.says(f"/pause {BORIS.id}")
+    await company.boris.hears("paused")
+    await company.boris.says(f"/resume {BORIS.id}")
+    told = await company.boris.hears("you can’t change that yourself")
+    assert f"vpnbot user resume {BORIS.id}" in told.text
+    await company.boris.says(f"/pause {BORIS.id} until 1m")
+    await company.boris.hears("you can’t change that yourself")
+    assert company.query("SELECT until FROM pauses") == [(None,)]
+    who = f"telegram:{BORIS.id}"
+    assert tried(company) == [(who, "/resume"), (who, "/pause")]
+    await company.clara.says(f"/resume {BORIS.id}")
+    await until(lambda: company.query("SELECT 1 FROM pauses") == [])

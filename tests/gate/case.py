@@ -59,6 +59,11 @@ class Laws:
     max_duration: int = 30 * 86_400
     ttl: int = 86_400
 
+    @property
+    def several(self) -> bool:
+        """Whether there is anything that takes more than one."""
+        return self.needed(self.max_duration) > 1
+
     def needed(self, duration: int) -> int:
         if self.long_duration is None or duration < self.long_duration:
             return self.approvals

@@ -14,7 +14,7 @@ from tests.gate.meaning import (
     removed_by_word,
     revoked_by_word,
 )
-from tests.gate.people import missing_in_people
+from tests.gate.people import is_kept_by_another, missing_in_people
 from tests.gate.say import is_enough, may_agree, may_deny, undoes
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import kept_back
@@ -83,7 +83,8 @@ def _appointed(case: Case) -> Iterator[str]:
     match case.arguments if case.is_admin and case.commands("role") else []:
         case [whom, "admin" | "auditor" as role] | [whom, "approver" as role, "dev"]:
             is_number = whom.isascii() and whom.isdigit() and 0 < int(whom) < 2**52
-            if is_number and int(whom) not in case.laws.admins:
+            is_for_several = case.laws.several and role != "auditor"
+            if is_number and int(whom) not in case.laws.admins and not is_for_several:
                 given = case.after.roles.get(int(whom))
                 if given is None or given.role != role:
                     yield f"{whom} was not given a role"
@@ -104,7 +105,8 @@ def _paused_by_word(case: Case) -> Iterator[str]:
     can = any(case.before.is_allowed(one) for one in paused_by_word(case))
     if can and " until " not in case.rest and not paused_by_word(case) <= case.after.paused.keys():
         yield "somebody was not paused, by an admin's word"
-    if paused_by_word(case, "resume") & case.after.paused.keys():
+    resumed = paused_by_word(case, "resume") & case.after.paused.keys()
+    if any(not is_kept_by_another(case, one) for one in resumed):
         yield "somebody is still paused, by an admin's word"
 
 

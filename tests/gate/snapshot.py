@@ -173,6 +173,8 @@ class Snapshot:
     notes: dict[int, Notes]
     # The accounts that are paused, and until when.
     paused: dict[int, int | None]
+    # By whom, as the trail names them.
+    paused_by: dict[int, str]
     roles: dict[int, Role]
     # The groups that each account was put into.
     groups: dict[int, frozenset[str]]
@@ -293,6 +295,7 @@ class Eye:
             grants={row[0]: Grant(*row) for row in self._all("grants", Grant)},
             notes={row[0]: Notes(*row) for row in self._all("request_notes", Notes, order="1")},
             paused=dict(self._database.execute("SELECT user_id, until FROM pauses")),
+            paused_by=dict(self._database.execute('SELECT user_id, "by" FROM pauses')),
             roles=self._roles(),
             groups=self._groups(),
             newcomers=self._newcomers(),

@@ -10,6 +10,7 @@ from bot.access import (
     admins,
     asking,
     beginning,
+    changing,
     clock,
     grants,
     groups,
@@ -18,6 +19,7 @@ from bot.access import (
     requests,
     restored,
     revocation,
+    undoing,
 )
 from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
@@ -186,6 +188,15 @@ async def test_its_end_is_within_the_authoritys(paper: Paper) -> None:
     await paper.refuses(boris, Refusal.OUTLIVES_AUTHORITY, requests.approve, request.id, None)
 
 
+async def test_another_duration_ends_within_it_too(paper: Paper) -> None:
+    request = await ask(paper)
+    paper.authority_ends_at = MORNING + 8 * DAY
+    anna = await paper.actor(ANNA)
+    change = changing.change_duration
+    await paper.refuses(anna, Refusal.OUTLIVES_AUTHORITY, change, request.id, 7 * DAY_S)
+    await paper.by(anna, change, request.id, DAY_S)
+
+
 async def test_what_was_cannot_begin(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     wanted: dict[str, Any] = {"duration": None, "server": BERLIN, "reason": ""}
@@ -233,6 +244,20 @@ async def test_an_admin_takes_it_back(paper: Paper) -> None:
     assert await begins(paper) == 0
 
 
+async def test_a_no_is_taken_back_as_long_as_it_could_be_decided(paper: Paper) -> None:
+    """Then it waits for a yes again; no card offers what would be refused."""
+    request, boris = await scheduled(paper), await paper.actor(BORIS)
+    paper.now += HOUR
+    await paper.by(boris, requests.deny, request.id)
+    await paper.by(boris, undoing.undo, request.id)
+    assert (await paper.request(request.id)).state is RequestState.PENDING
+    await paper.by(boris, requests.approve, request.id, None)
+    paper.now += DAY
+    done = await paper.by(boris, requests.deny, request.id)
+    assert done.undo_until is None
+    await paper.refuses(boris, Refusal.UNDO_LATE, undoing.undo, request.id)
+
+
 async def test_a_revocation_of_nothing_says_what_is_to_come(paper: Paper) -> None:
     request = await scheduled(paper)
     clara = await paper.actor(CLARA)
@@ -246,7 +271,7 @@ async def test_it_is_approved_once(paper: Paper) -> None:
     request = await scheduled(paper)
     clara = await paper.actor(CLARA)
     told = await paper.refuses(clara, Refusal.ALREADY_DECIDED, requests.approve, request.id, None)
-    assert told == {"state": RequestState.SCHEDULED, "admin": "Boris"}
+    assert told == {"state": RequestState.SCHEDULED, "by": "telegram:2001", "admin": "Boris"}
 
 
 async def test_who_is_removed_gets_nothing(paper: Paper) -> None:
