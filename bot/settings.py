@@ -75,6 +75,12 @@ def _ids(value: Any) -> Any:
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 
+def _group(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-[1-9][0-9]{0,15}", value.strip(), re.ASCII):
+        raise ValueError("write the number of a group, which begins with -, such as -1001234567890")
+    return value
+
+
 def _token(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -216,6 +222,7 @@ class Settings(BaseSettings):
     bot_token: Annotated[SecretStr | None, BeforeValidator(_token)] = None
     bot_token_file: Path | None = None
     admin_ids: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ids)] = ()
+    admin_group: Annotated[int | None, BeforeValidator(_group)] = None
     data_dir: Path = Path("./data")
     database_url: Annotated[str | None, BeforeValidator(_database_url)] = None
     ca_passphrase: SecretStr | None = None
@@ -285,6 +292,7 @@ class Settings(BaseSettings):
             tickets=Tickets(pattern, self.ticket_hint, self.ticket_link),
             max_profiles=self.max_profiles,
             hours=None if hours is None else Hours.parse(hours, self.time_zone),
+            group=self.admin_group,
             zone=self.time_zone,
         )
 

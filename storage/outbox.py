@@ -95,9 +95,13 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A row is never sent; None where its reader does not let the bot write."""
+    """A row is never sent; None where its reader does not let the bot write.
+
+    `is_deleted`: they cannot, since their account is deleted.
+    """
 
     why: str | None
+    is_deleted: bool = False
 
 
 Next = Done | Later | SetAside

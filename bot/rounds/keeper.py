@@ -178,6 +178,7 @@ class Keeper:
             await tx.knocks.prune(long_ago - _KEEP_SET_ASIDE)
             await tx.people.prune_newcomers(now - USERNAME_LASTS)
             await tx.farewells.prune(set_aside)
+            await tx.leavings.prune(set_aside)
             await tx.canaries.prune(long_ago)
 
     async def _notice_set_back(self) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from tests.gate.case import SECOND, Case, What, deciders
+from tests.gate.left import who_is_asked
 from tests.gate.snapshot import LIVE, Grant, Request, Row
 
 # Word by word: a stranger learns nothing else.
@@ -190,6 +191,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "invitation": _admins,
     "knock": _admins,
     "farewell": _whoever_acts,
+    "leaving": who_is_asked,
     "asked_use": _used_owner,
     "cut_session": _admins,
     "asked": _asker,

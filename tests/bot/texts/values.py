@@ -280,6 +280,14 @@ JOINING = {
     "CLOSED": "name",
     "REFUSED_IN_TERMINAL": "invitation",
 }
+LEAVING = {
+    "CAUSES": "name",
+    "HAS": "count",
+    "SETTLED": "Admin name at",
+    "KEPT_TOAST": "name",
+    "REMOVED_TOAST": "name",
+    "REFUSED": "name admin id",
+}
 RECEIPTS = {
     "PAUSED": "count name",
     "LEFT_PAUSED": "name",
