@@ -241,6 +241,7 @@ async def _trail(tx: Transaction) -> None:
     await tx.audit.last_of("b")
     await tx.audit.last_number_of(["b"])
     await tx.audit.subjects_of("b")
+    await tx.audit.last_done_to("b", "group.remove")
     await tx.audit.digest_of(1)
     assert await tx.audit.first_fault() is None
 
