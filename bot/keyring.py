@@ -200,9 +200,13 @@ class Keyring:
         # No server has a name like this one.
         return self._folder.tls_keys / "_earlier.sealed"
 
+    def forget(self, server: ServerName) -> None:
+        """Of a server that was taken out nothing is kept in memory."""
+        self._tls_keys.pop(server, None)
+
     def forget_tls_key(self, server: ServerName) -> None:
         """Removes the key of a server that was taken out."""
-        self._tls_keys.pop(server, None)
+        self.forget(server)
         with suppress(FileNotFoundError):
             self._path(server).unlink()
 

@@ -46,6 +46,8 @@ _ID = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _SECRET_LENGTH = 4096
 # Longer than the CA lives; a calendar ends, too, and then every request would fail.
 _LONGEST_DURATION = 3650 * 86_400
+# For as long messages about an access that is over are still brought up to date.
+_SHORTEST_KEEPING = 30 * 86_400
 _LONGEST_STAY = 47 * 3600
 _LONGEST_HINT = 100
 
@@ -71,6 +73,12 @@ def _ids(value: Any) -> Any:
             "write numeric Telegram ids with commas between them, for example 1001,1002"
         )
     return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _group(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-[1-9][0-9]{0,15}", value.strip(), re.ASCII):
+        raise ValueError("write the number of a group, which begins with -, such as -1001234567890")
+    return value
 
 
 def _token(value: Any) -> Any:
@@ -144,6 +152,14 @@ def _period(value: Any) -> Any:
     return 0 if isinstance(value, str) and value.strip().lower() == "off" else _duration(value)
 
 
+def _keeping(value: Any) -> Any:
+    """How long it is kept what the servers have shown."""
+    seconds = _duration(value)
+    if isinstance(seconds, int) and seconds < _SHORTEST_KEEPING:
+        raise ValueError("write at least 30d")
+    return seconds
+
+
 def _stay(value: Any) -> Any:
     """How long a message stays that Telegram lets a bot delete for 48 hours."""
     seconds = _period(value)
@@ -206,6 +222,7 @@ class Settings(BaseSettings):
     bot_token: Annotated[SecretStr | None, BeforeValidator(_token)] = None
     bot_token_file: Path | None = None
     admin_ids: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ids)] = ()
+    admin_group: Annotated[int | None, BeforeValidator(_group)] = None
     data_dir: Path = Path("./data")
     database_url: Annotated[str | None, BeforeValidator(_database_url)] = None
     ca_passphrase: SecretStr | None = None
@@ -231,6 +248,7 @@ class Settings(BaseSettings):
     tell_ends: Annotated[bool, BeforeValidator(_flag)] = False
     # In seconds; 0 is off.
     canary: Annotated[int, BeforeValidator(_period)] = 300
+    keep_proofs: Annotated[int, BeforeValidator(_keeping)] = 90 * 86_400
     # None: the one in the data folder.
     ssh_key_file: Path | None = None
     templates: Path | None = None
@@ -274,6 +292,7 @@ class Settings(BaseSettings):
             tickets=Tickets(pattern, self.ticket_hint, self.ticket_link),
             max_profiles=self.max_profiles,
             hours=None if hours is None else Hours.parse(hours, self.time_zone),
+            group=self.admin_group,
             zone=self.time_zone,
         )
 

@@ -205,6 +205,10 @@ class PersonChat:
     def unblocks_bot(self) -> None:
         self._world.unblocks(self.person.id)
 
+    def deletes_account(self) -> None:
+        """Nothing can be sent to them any more; the bot is not told."""
+        self._world.deletes_account(self.person.id)
+
     @property
     def menu(self) -> list[Json]:
         """The command menu that this person sees."""
@@ -231,6 +235,13 @@ class GroupChat:
 
     async def taps(self, person_id: int, message_id: int, data: str) -> str:
         return self._world.taps(person_id, message_id, data, chat_id=self.id)
+
+    def joins(self, person_id: int) -> None:
+        self._world.joins_group(self.id, person_id)
+
+    def leaves(self, person_id: int) -> None:
+        """The bot is told, if it asks for that kind of update."""
+        self._world.leaves_group(self.id, person_id)
 
 
 def _shown(message: Message) -> DemoMessage:

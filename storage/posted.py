@@ -22,8 +22,11 @@ _posted = tables.posted_messages
 _requests = tables.requests
 _grants = tables.grants
 _ABOUT_REQUESTS = (OutboxKind.CARD, OutboxKind.ASKED)
-# What these show lasts for days only.
-_ABOUT_JOINING = (OutboxKind.KNOCK, OutboxKind.INVITATION, OutboxKind.FAREWELL)
+# What these show lasts for days only; the last are cards that were taken out of their chat.
+_PASSING = (
+    *(OutboxKind.KNOCK, OutboxKind.INVITATION, OutboxKind.FAREWELL, OutboxKind.LEAVING),
+    OutboxKind.DELETE,
+)
 _ABOUT = (
     select(_posted)
     .where(_posted.c.kind == bindparam("kind"), _posted.c.subject == bindparam("subject"))
@@ -123,10 +126,10 @@ class PostedMessages(Repository):
             .where(lasts, _asked.c.was_owner.is_(None))
         )
         of_uses = and_(_posted.c.kind == OutboxKind.ASKED_USE, _posted.c.subject.not_in(unanswered))
-        of_joining = _posted.c.kind.in_(_ABOUT_JOINING)
+        passing = _posted.c.kind.in_(_PASSING)
         await self._connection.execute(
             delete(_posted).where(
                 _posted.c.posted_at < before,
-                or_(of_requests, of_profiles, of_uses, of_joining),
+                or_(of_requests, of_profiles, of_uses, passing),
             )
         )

@@ -39,6 +39,8 @@ class Rules:
     max_profiles: int | None = None
     # When admins are there; None: nothing is said of that.
     hours: Hours | None = None
+    # Whoever leaves this group of Telegram's may have left; None: there is none.
+    group: int | None = None
     # Whose clock people mean; None: the machine's.
     zone: tzinfo | None = None
 

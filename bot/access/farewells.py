@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.access import appointing, groups, messages
+from bot.access import appointing, groups, leaving, messages
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import Act, require
@@ -110,6 +110,7 @@ async def undo(case: Case, number: FarewellId) -> Farewell:
             name = await case.tx.people.name_of(account.id)
             await case.tx.people.allow(account.id, name, case.now)
             await case.tx.invitations.forget_removal(account.id)
+            await leaving.put_back(case, account.id, farewell.at)
             await case.record("user.restore", f"user:{account.id}", user_name=name)
         # First of all, so that they are not back for a moment.
         if account.pause is not None:

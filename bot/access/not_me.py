@@ -6,7 +6,7 @@ say what it likes: it makes nobody's access live longer, and asks nobody twice a
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 
 from bot.access import messages, revocation, roles
@@ -15,11 +15,13 @@ from bot.access.messages import Notice
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.usage import Change, Use, address_of
-from storage.records import LIVE_STATES, EndReason, Grant, GrantId
+from storage.records import LIVE_STATES, EndReason, Grant, GrantId, OutboxKind, UserId
 from storage.use_records import AskedUse, AskedUseId, UseKind
 
 # What one household, or one office, has of the two kinds of addresses.
 _NETWORK_BITS = {4: 24, 6: 48}
+# So long ago, and so many, may be what somebody is asked about who lets the bot write again.
+_MISSED, _MISSED_MOST = timedelta(days=7), 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ async def ask(
         number = await case.tx.asked_uses.add(use)
         await messages.asked_use(case, grants[use.grant_id].owner, number)
     return bool(uses)
+
+
+async def ask_missed(case: Case, user_id: UserId) -> None:
+    """Whoever could not be reached then is asked now, about what lives and is not long ago."""
+    on_the_way = {row.payload["use"] for row in await case.tx.outbox.open(OutboxKind.ASKED_USE)}
+    for use in await case.tx.asked_uses.unanswered(user_id, case.now - _MISSED, _MISSED_MOST):
+        is_asked = await case.tx.posted.about(OutboxKind.ASKED_USE, str(use.id))
+        if not is_asked and use.id not in on_the_way:
+            await messages.asked_use(case, user_id, use.id)
 
 
 async def answer(case: Case, number: AskedUseId, *, was_owner: bool) -> Answered:

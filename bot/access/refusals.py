@@ -108,6 +108,9 @@ class Refusal(StrEnum):
     FAREWELL_LATE = "farewell_late"
     FAREWELL_OVERTAKEN = "farewell_overtaken"  # by a newer decision about them
     FAREWELL_GROUP_GONE = "farewell_group_gone"
+    LEAVING_OVER = "leaving_over"
+    LEAVING_KEPT = "leaving_kept"
+    LEAVING_OWN = "leaving_own"
     INVITATION_OVER = "invitation_over"
     INVITATION_UNKNOWN = "invitation_unknown"
     INVITATION_CLOSED = "invitation_closed"

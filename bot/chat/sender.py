@@ -57,7 +57,7 @@ _TOO_OLD = timedelta(days=1)
 # So many failures without a success between them are worth a line.
 _STORM = 3
 # Access is given and ended before it is talked about; the texts wait no longer than this.
-_HEAD_START_S = 0.25
+_HEAD_START_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +297,8 @@ class Sender:
             if isinstance(what, Later) and what.chat_id is not None:
                 await case.tx.outbox.move_chat(item.chat_id, what.chat_id)
             if isinstance(what, SetAside) and what.why is None:
-                await people.unreachable(case, UserId(item.chat_id))
+                user_id, is_deleted = UserId(item.chat_id), what.is_deleted
+                await people.unreachable(case, user_id, is_deleted=is_deleted)
             # Whoever asked hears once of a card that arrives nowhere: when it steps aside, or is
             # set aside before.
             steps_aside = isinstance(what, Later) and what.attempts >= PATIENCE
@@ -319,9 +320,9 @@ class Sender:
                 return self._soon(item, reason)
             case Outcome.MOVED:
                 return Later(self._clock(), item.attempts, chat_id=ChatId(failure.moved_to))
-            case Outcome.CLOSED:
+            case Outcome.CLOSED | Outcome.DELETED:
                 log.warning("A %s was refused: %s", item.kind, reason)
-                return SetAside(None)
+                return SetAside(None, is_deleted=failure.outcome is Outcome.DELETED)
             case Outcome.WORDS | Outcome.REFUSED:
                 return _never(item, reason)
 

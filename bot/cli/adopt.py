@@ -14,6 +14,7 @@ from bot.setup.adoption import (
     AdoptionResult,
     ServerToAdopt,
     UnknownClients,
+    account_there,
     adopt_server,
     some_names,
 )
@@ -64,7 +65,7 @@ def adopt(
             name,
             PurePosixPath(config.absolute()),
             dialled,
-            account or office.folder.account(),
+            account or await account_there(office, name, login),
             login,
         )
         foreseen: list[str] = []

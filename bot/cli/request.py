@@ -80,6 +80,7 @@ def deny(
 
 
 def _object(request: Request) -> dict[str, Any]:
+    """`extends`: the request whose profile is to get more time."""
     return {
         "id": request.id,
         "user_id": request.user_id,
@@ -89,6 +90,8 @@ def _object(request: Request) -> dict[str, Any]:
         "state": request.state,
         "asked_at": stamp(request.asked_at),
         "starts_at": stamp(request.starts_at),
+        "extends": request.extends,
+        "device": request.device,
         "decided_by": request.decided_by,
         "decided_at": stamp(request.decided_at),
     }

@@ -24,6 +24,7 @@ from bot.cli.ssh import HostKey, Ssh, SshKey, Sudo, confirm, key, ssh_, tell_way
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import remote_of
+from bot.fleet.upkeep import deploy_line
 from bot.handover.sets import SetLook, line, look_at_sets, sentences
 from bot.office import Office
 from bot.process.privileges import as_root
@@ -121,14 +122,14 @@ def add(
         say(f"{server.name} is added, with the network {networks}.")
         tell_way(server)
         place = quote(str(wanted.directory))
-        login = f" --ssh root@{wanted.ssh.address.host}" if wanted.ssh else ""
+        write = deploy_line(server)
         if wanted.ssh and sudo:
             you = os.environ.get("SUDO_USER") or "YOU"
-            login = f" --ssh {you}@{wanted.ssh.address.host} --sudo"
+            write = write.replace("--ssh root@", f"--ssh {you}@") + " --sudo"
             line = sudoers_line(you, office.clock() + SUDO_LASTS)
             say(f"On {wanted.ssh.address.host}, as root, by `visudo -f {SUDOERS_FILE}`:")
             say(f"  {line}")
-        say(f"Next: vpnbot server deploy {server.name}{login} --directory {place}")
+        say(f"Next: {write} --directory {place}")
         if wanted.ssh:
             say(
                 f"  or, to carry it over: vpnbot server deploy {server.name} --to-archive FILE "

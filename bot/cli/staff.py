@@ -61,8 +61,15 @@ def sync(
         int,
         typer.Option(metavar="PERCENT", min=0, max=100, help="Stops where more would be gone."),
     ] = 20,
+    propose: Annotated[
+        bool,
+        typer.Option("--propose", help="Asks the admins in the chat about who is gone, once."),
+    ] = False,
 ) -> None:
-    """Makes the allowlist what a CSV file says: who isn't in it is removed, with receipts."""
+    """Makes the allowlist what a CSV file says: who isn't in it is removed, with receipts.
+
+    With --propose nobody is removed: each admin gets a card with Remove and Keep.
+    """
 
     async def work(office: Office) -> bool:
         table = _read(file, encoding)
@@ -74,9 +81,12 @@ def sync(
                 "percent, so nothing was done. If the file is whole, name more with --max-share."
             )
         proved = True
-        if apply:
+        if propose:
+            await _propose(office, plan, table)
+        elif apply:
             # Who has left first: what else there is can wait.
             proved = await _remove(office, plan)
+        if apply:
             await _put_on(office, plan)
         if proved:
             _tell_end(plan, apply=apply)
@@ -154,6 +164,13 @@ async def _put_on(office: Office, plan: Plan) -> None:
         async with office.acting(operator()) as case:
             for user_id, name in some:
                 await people.allow(case, user_id, name, greets_unseen=False)
+
+
+async def _propose(office: Office, plan: Plan, table: Table) -> None:
+    async with office.acting(operator()) as case:
+        asked = await staff.propose(case, plan.gone, table.people)
+    if plan.gone:
+        say(f"Asked the admins about {asked}. Nobody is asked about twice, and 20 at once is most.")
 
 
 async def _remove(office: Office, plan: Plan) -> bool:

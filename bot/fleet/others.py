@@ -52,6 +52,11 @@ class Others:
         self._slow: set[ServerName] = set()
         self._jobs: set[asyncio.Task[None]] = set()
 
+    def forget(self, server: ServerName) -> None:
+        """Of a server that was taken out nothing is kept."""
+        self._turns.pop(server, None)
+        self._slow.discard(server)
+
     async def close(self, grant: Grant) -> None:
         """Has every other server's CRL list this one, as far as they answer in time."""
         async with self._database.reading() as tx:

@@ -37,6 +37,7 @@ from bot.errors import NotDone
 from bot.fleet.elsewhere import is_same_machine
 from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import layout_of
+from bot.fleet.upkeep import adopt_line
 from bot.office import Office
 from bot.process.privileges import as_root
 from bot.setup.deploying import trusted_by_servers
@@ -114,6 +115,23 @@ class AdoptionResult:
     open_to_others: tuple[Finding, ...]
     cut: tuple[str, ...]
     renewed: Renewed | None
+
+
+async def account_there(office: Office, name: str, login: WayIn | None) -> str:
+    """The bot's account on a server's machine, where whoever adopts it does not name one.
+
+    Elsewhere it stays what it was; here it is the data folder's owner.
+
+    Raises:
+        NotDone: the server is elsewhere, and nobody says how to get in there.
+    """
+    async with office.database.reading() as tx:
+        before = await tx.servers.get(ServerName(name))
+    if before is None or before.ssh is None or before.adopted is None:
+        return office.folder.account()
+    if login is None:
+        raise NotDone(f"{name} is on another machine; say how root gets in: {adopt_line(before)}")
+    return before.account
 
 
 async def adopt_server(

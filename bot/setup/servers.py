@@ -14,6 +14,7 @@ from bot.access.terms import ranges_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of, authorized_line, is_same_machine
 from bot.fleet.live_servers import host_of
+from bot.fleet.upkeep import adopt_line
 from bot.office import Office
 from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT, acts_for_another, as_root
@@ -31,6 +32,7 @@ from pki.key_ids import Issuers
 from storage.records import Grant, GrantState, Payload, Server, ServerName
 from vpn.deploy import DeployReport, is_home_of
 from vpn.host.safe_place import unsafe_above
+from vpn.host.ssh_address import parse_ssh_address
 from vpn.layout import MANAGEMENT_SOCKET
 from vpn.values import Remote, ServerSpec, make_server_spec, next_free_network
 
@@ -257,8 +259,7 @@ def _require_ours(server: Server) -> None:
     if server.adopted is not None:
         raise NotDone(
             f"{server.name} runs with its operator's own configuration, which isn't written from "
-            f"here; see: vpnbot server adopt {server.name} --config "
-            f"{quote(server.directory)} --remote … --apply"
+            f"here; see: {adopt_line(server)} --apply"
         )
 
 
@@ -428,8 +429,11 @@ def _refuse_collision(spec: ServerSpec, ssh: Payload | None, known: Sequence[Ser
     if any(other.directory == str(spec.directory) for other in known):
         refuse_taken_folder(spec.directory, known)
     beside = [other for other in known if is_same_machine(other.ssh, ssh)]
-    refuse_taken_folder(spec.directory, beside)
-    refuse_taken_port(spec.listen_port, spec.remote.protocol, beside)
+    try:
+        refuse_taken_folder(spec.directory, beside)
+        refuse_taken_port(spec.listen_port, spec.remote.protocol, beside)
+    except NotDone as error:
+        raise NotDone(f"{error}{_if_a_copy(ssh, beside)}") from error
     for other in known:
         if IPv4Network(other.network).overlaps(spec.network):
             raise NotDone(
@@ -442,6 +446,19 @@ def _refuse_collision(spec: ServerSpec, ssh: Payload | None, known: Sequence[Ser
                 f"The network {spec.network6} overlaps {theirs} of {other.name}; choose another "
                 "one with --network6."
             )
+
+
+def _if_a_copy(ssh: Payload | None, beside: Sequence[Server]) -> str:
+    """What to do where one machine counts for another only because both show one host key."""
+    mine = ssh and parse_ssh_address(ssh["address"])
+    for other in beside:
+        theirs = address_of(other)
+        if mine and theirs and (mine.host, mine.port) != (theirs.host, theirs.port):
+            return (
+                f" {mine.host} shows the host key of {other.name} ({theirs.host}): where it is a "
+                "copy of that machine, give it host keys of its own, and name it again."
+            )
+    return ""
 
 
 def refuse_taken_folder(directory: PurePosixPath, known: Sequence[Server]) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from bot.errors import NotDone
 from bot.fleet.elsewhere import bots_key
+from bot.fleet.upkeep import BOTS_ACCOUNT
 from bot.office import Office
 from bot.process.privileges import as_root
 from pki.private_files import FOLDER_MODE, write_file
 from storage.records import Payload
 from vpn.host.ssh_address import SshAddress
 
-BOTS_ACCOUNT = "vpnbot"
 _ROOT_NAME = "root"
 _COMMENT = "vpnbot"
 # Of whoever sits at the terminal, and of the machine: what `ssh` itself goes by.

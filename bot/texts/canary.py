@@ -67,7 +67,7 @@ UNTRIED = {
 }
 
 # vpnbot doctor
-_DEPLOY = "Run: vpnbot server deploy {server}; then: systemctl restart {unit}"
+_DEPLOY = "Run: {deploy}; then: systemctl restart {unit}"
 _ADOPT = "Run as root: {adopt} --apply; then: {restart}"
 COMPLAINTS = {
     CanaryTrouble.REVOKED_LET_IN: Complaint(

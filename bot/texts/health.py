@@ -214,29 +214,27 @@ OTHER_ACCOUNT = Complaint(
 )
 LIVE_FOREIGN = Complaint(
     "{path} doesn't belong to {account}, which has to write there.",
-    "Run as root: vpnbot server deploy {server}",
+    "Run as root: {deploy}",
 )
 HOME_FOREIGN = Complaint(
     "{path} belongs to {owner}, who could run commands as root that way.",
-    "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run as root: {deploy}; then: systemctl restart {unit}",
 )
 FILE_MISSING = Complaint(
     "there is no {path}.",
-    "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run as root: {deploy}; then: systemctl restart {unit}",
 )
 FILE_FOREIGN = Complaint(
     "{path} doesn't belong to {owner} like the folder: somebody else could change it.",
-    "Find out who changed it; then run as root: vpnbot server deploy {server}; systemctl restart "
-    "{unit}",
+    "Find out who changed it; then run as root: {deploy}; systemctl restart {unit}",
 )
 FILE_OPEN = Complaint(
     "others than {owner} can read or change {path}.",
-    "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run as root: {deploy}; then: systemctl restart {unit}",
 )
 FILE_OF_ANOTHER_CA = Complaint(
     "{path} isn't the certificate of this CA.",
-    "Find out who changed it; then run as root: vpnbot server deploy {server}; systemctl restart "
-    "{unit}",
+    "Find out who changed it; then run as root: {deploy}; systemctl restart {unit}",
 )
 CRL_AHEAD = Complaint(
     "its CRL has number {found}, but the database has given out only {known}.",
@@ -286,7 +284,7 @@ CRL_AGED = Complaint(
 )
 OPEN_TO_OTHER_PROFILES = Complaint(
     "whoever has a profile for another server may get in: {reasons}",
-    "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run: {deploy}; then: systemctl restart {unit}",
     "Run as root: {adopt} --apply; then: {restart}",
 )
 OPEN_UNTIL_MENDED = Complaint(
@@ -295,12 +293,12 @@ OPEN_UNTIL_MENDED = Complaint(
 )
 CERTIFICATE_ENDS = Complaint(
     "its certificate ends on {moment}.",
-    "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run: {deploy}; then: systemctl restart {unit}",
     "Run as root: {adopt} --renew-certificate; then: {restart}",
 )
 CERTIFICATE_UNREADABLE = Complaint(
     "its certificate can't be read.",
-    "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run: {deploy}; then: systemctl restart {unit}",
     "See that its cert line names a whole certificate; then run as root: {adopt}",
 )
 TLS_KEY = Complaint(
@@ -333,7 +331,6 @@ ON_WITHOUT_ACCESS = Complaint(
     "The bot cuts them within a minute: see that it runs. If they stay, stop that OpenVPN.",
 )
 # Of a server with its operator's own configuration.
-ADOPT = "vpnbot server adopt {server} --config {config} --remote {remote}"
 ADOPTED_MEND = "This says what to add, and where: {adopt}"
 _OURS_AGAIN = "Find out what else writes there; then run as root: {adopt}"
 ADOPTED_MENDS = {
@@ -356,7 +353,7 @@ ADOPTED_MENDS = {
 }
 # By the code of a finding of the vpn library.
 SERVER_MENDS = {
-    "ccd_missing": "Run as root: vpnbot server deploy {server}",
+    "ccd_missing": "Run as root: {deploy}",
     "crl_missing": "Run: vpnbot server deploy {server}",
     "crl_damaged": "Run: vpnbot server deploy {server}",
     "crl_not_ours": "Find out what writes there; then run: vpnbot server deploy {server}",
@@ -372,10 +369,10 @@ SERVER_MENDS = {
     "{unit}",
     "management_nonsense": "See that OpenVPN 2.5 or newer listens there; then: systemctl restart "
     "{unit}",
-    "lock_missing": "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "lock_missing": "Run: {deploy}; then: systemctl restart {unit}",
     "restart_pending": "Run: systemctl restart {unit}",
 }
-SERVER_MEND = "Run as root: vpnbot server deploy {server}"
+SERVER_MEND = "Run as root: {deploy}"
 # What is mended on another machine.
 ELSEWHERE = "On {host} (run vpnbot itself here): {mend}"
 

@@ -101,12 +101,7 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.SERVER_CERTIFICATE_ENDS: (
         "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
-        "there. Renew it with: vpnbot server deploy {server}, and restart that OpenVPN."
-    ),
-    Notice.ADOPTED_CERTIFICATE_ENDS: (
-        "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
-        "there. Renew it on its machine, as root: <code>vpnbot server adopt {server} --config "
-        "{config} --remote {remote} --renew-certificate</code>, and restart that OpenVPN."
+        "there. Renew it on my machine, as root: <code>{renew}</code>. Then restart that OpenVPN."
     ),
     Notice.SERVERS_CERTIFICATES_END: Plural(
         "⚠️ A server’s certificate from before the takeover ends within {span}: {names}. From "

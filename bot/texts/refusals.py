@@ -11,6 +11,7 @@ from bot.texts import (
     groups,
     joining,
     keys,
+    leaving,
     life,
     more_time,
     pausing,
@@ -25,7 +26,7 @@ from storage.records import RequestState
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
 _ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | more_time.REFUSALS
-_ELSEWHERE |= absence.REFUSED
+_ELSEWHERE |= absence.REFUSED | leaving.REFUSED
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You’re not on the list of this bot. /start shows your Telegram id; send it to your admin."

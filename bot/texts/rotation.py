@@ -46,6 +46,7 @@ BEGIN = (
 NOT_BEGUN = "Nothing was begun. To begin: vpnbot ca rotate --yes"
 
 # What is left on a server. `deploy`, `adopt` and `restart` are shell lines.
+BLOCK = "the <{directive}> block of {path}"
 CA_LACKS = (
     "{server}: {place} lacks the CA {name}. As root: {deploy}; then restart OpenVPN there: "
     "{restart}"

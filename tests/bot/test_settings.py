@@ -48,6 +48,7 @@ def test_every_setting_can_be_set(folder: Path) -> None:
     settings = load(
         BOT_TOKEN=TOKEN,
         ADMIN_IDS="2001, 2002,2001 ,",
+        ADMIN_GROUP="-1001234567890",
         DATA_DIR="/srv/vpnbot",
         DATABASE_URL="sqlite+aiosqlite:////srv/other.db",
         CA_PASSPHRASE=PASSPHRASE,
@@ -88,6 +89,7 @@ def test_every_setting_can_be_set(folder: Path) -> None:
         ),
         max_profiles=2,
         hours=Hours.parse("Mon-Fri 8:00-18:00", ZoneInfo("Europe/Berlin")),
+        group=-1001234567890,
         zone=ZoneInfo("Europe/Berlin"),
     )
     assert settings.data_dir == Path("/srv/vpnbot")
@@ -103,6 +105,7 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_TEMPLATES",
         "VPNBOT_BOT_TOKEN_FILE",
         "VPNBOT_ADMIN_IDS",
+        "VPNBOT_ADMIN_GROUP",
         "VPNBOT_DATA_DIR",
         "VPNBOT_DATABASE_URL",
         "VPNBOT_CA_PASSPHRASE",
@@ -116,6 +119,7 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_SSH_KEY_FILE",
         "VPNBOT_APPROVALS",
         "VPNBOT_CANARY",
+        "VPNBOT_KEEP_PROOFS",
         "VPNBOT_TELL_ENDS",
         "VPNBOT_CLIENT_KEY",
         "VPNBOT_PROFILE_KEY",
@@ -142,6 +146,7 @@ BAD: list[tuple[str, str]] = [
     *(("BOT_TOKEN", value) for value in ("abc-no-token", "12:short", "123456789:spa ce_in_it_ok")),
     *(("ADMIN_IDS", value) for value in ("boris", "@boris", "2001;2002", "0", "-5", "1.5", "２")),
     *(("ADMIN_IDS", value) for value in ("2001 2002", "12345678901234567")),
+    *(("ADMIN_GROUP", value) for value in ("2001", "@nonsense", "-0", "-1.5", "--55", "−55")),
     *(
         ("TELEGRAM_API_URL", value)
         for value in ("vpn.example.org", "ftp://vpn.example.org", "https:///nonsense")
@@ -160,6 +165,7 @@ BAD: list[tuple[str, str]] = [
     *(("LONG_GRANT_DURATION", value) for value in BAD_DURATIONS),
     *(("TELEGRAM_API_CLEARTEXT", value) for value in ("perhaps", "http", "nonsense")),
     ("TELEGRAM_API_URL", "http://nonsense\\@127.0.0.1"),
+    *(("KEEP_PROOFS", value) for value in ("29d", "off", "nonsense")),
     *(("DELETE_PROFILES", value) for value in ("48h", "2d", "nonsense", "-1h")),
     *(("PROFILE_KEY", value) for value in ("nonsense", "plain;passphrase", ",", "Plain")),
     *(("BUNDLE", value) for value in ("perhaps", "2", "zip")),

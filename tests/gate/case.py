@@ -34,12 +34,16 @@ class What(StrEnum):
     LOOK = "look"  # a look finds who is connected
     LINK = "link"
     SETTINGS = "settings"
+    MOVED = "moved"  # somebody left the admins' group, or came into it
     USE = "use"  # a profile was seen connected
 
 
 # What nobody in the town does.
 BY_ITSELF = frozenset(
-    {What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE, What.LOOK}
+    {
+        *(What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE, What.LOOK),
+        What.MOVED,
+    }
 )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
 from tests.gate.later import forgotten, is_over, waits
+from tests.gate.left import missing_in_leavings
 from tests.gate.meaning import (
     changes,
     denies,
@@ -30,6 +31,7 @@ def missing(case: Case) -> Iterator[str]:
         for grant in case.before.earlier(used):
             if case.after.grants[grant.id].state in LIVE:
                 yield f"{grant.id} works beside {used.id}, which was used"
+    yield from missing_in_leavings(case)
     if case.deed.hurried or case.deed.again or not case.is_known:
         return
     if case.deed.what is What.TIME:

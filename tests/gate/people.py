@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tests.gate.case import SECOND, Case, What
+from tests.gate.left import is_removed_by_card
 from tests.gate.meaning import (
     appoints,
     grouped_by_word,
@@ -126,6 +127,7 @@ def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
 
 def removes(case: Case, user_id: int) -> bool:
     by_tap = case.is_admin and case.taps_on("rmy", user_id) and case.answers
+    by_tap = by_tap or is_removed_by_card(case, user_id)
     return by_tap or user_id in removed_by_word(case)
 
 

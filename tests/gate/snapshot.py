@@ -124,6 +124,16 @@ class Farewell:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """Somebody who seems to have left, and what was decided."""
+
+    id: int
+    user_id: int
+    cause: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskedUse:
     """A use of a profile that its owner was asked about."""
 
@@ -173,6 +183,7 @@ class Snapshot:
     knocks: dict[int, Knock]
     asked_uses: dict[int, AskedUse]
     farewells: dict[int, Farewell]
+    leavings: dict[int, Leaving]
     # Only what is new since the look before.
     said: tuple[Row, ...]
     trail: tuple[Entry, ...]
@@ -184,7 +195,7 @@ class Snapshot:
         """What nobody without a right may change."""
         people = {one.id: (one.name, one.allowed, one.same_as) for one in self.people.values()}
         access = self.requests, self.decisions, self.grants, self.paused, self.asked_uses
-        return people, *access, self.roles, self.groups, self.farewells
+        return people, *access, self.roles, self.groups, self.farewells, self.leavings
 
     @property
     def listed(self) -> dict[int, int]:
@@ -291,6 +302,7 @@ class Eye:
             knocks={row[0]: Knock(*row) for row in self._all("knocks", Knock, order="user_id")},
             asked_uses={row[0]: AskedUse(*row) for row in self._all("asked_uses", AskedUse)},
             farewells=self._farewells(),
+            leavings={row[0]: Leaving(*row) for row in self._all("leavings", Leaving)},
             said=said,
             trail=trail,
             failed=failed.fetchone()[0],

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from tests.gate.case import SECOND, Case, What, deciders
+from tests.gate.left import who_is_asked
 from tests.gate.say import may_deny
 from tests.gate.snapshot import LIVE, Grant, Request, Row
 
@@ -204,6 +205,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "invitation": _admins,
     "knock": _admins,
     "farewell": _whoever_acts,
+    "leaving": who_is_asked,
     "asked_use": _used_owner,
     "cut_session": _admins,
     "asked": _asker,

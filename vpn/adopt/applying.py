@@ -283,7 +283,7 @@ async def _check(host: ServerHost, plan: Plan) -> None:
         name = "chroot" if facts.has("chroot") else "config"
         problem = (
             f"/{layout.conf} has a {name} line, with which the bot doesn't know where to add"
-            " what is missing; add the lines by hand."
+            " what is missing; add the lines by hand, which this shows without --apply."
         )
     elif len(str(plan.examined.rights.places.socket).encode()) > _SOCKET_BYTES:
         problem = f"The path of /{layout.conf} is too long for a socket beside it."

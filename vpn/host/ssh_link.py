@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -33,7 +33,7 @@ from vpn.errors import (
 )
 from vpn.host.interface import LONGEST_REASON, READ_LIMIT
 from vpn.host.ssh_address import SshAddress, SshTarget
-from vpn.host.ssh_keys import RSA, public_key, read_key, unreachable
+from vpn.host.ssh_keys import CIPHERS, RSA, public_key, read_key, unreachable
 from vpn.host.ssh_shell import Done, OddGreeting, Question, RemoteShell, SaysTooMuch, ShellEnded
 from vpn.layout import ManagementPlace, TcpPort
 
@@ -401,6 +401,7 @@ class SshLink:
                 client_factory=client,
                 known_hosts=([], [], []),
                 server_host_key_algs=_algorithms(pinned),
+                encryption_algs=CIPHERS,
                 x509_trusted_certs=None,
                 client_keys=keys,
                 agent_path=os.environ.get("SSH_AUTH_SOCK") if own is None else None,
@@ -482,10 +483,11 @@ def link_to(target: SshTarget) -> SshLink:
     return links.setdefault(target, SshLink(target))
 
 
-async def close_links() -> None:
-    """Ends all connections of this loop."""
-    links = _links.pop(asyncio.get_running_loop(), {})
-    await asyncio.gather(*(link.close() for link in links.values()))
+async def close_links(but_to: Collection[SshTarget] = ()) -> None:
+    """Ends all connections of this loop, but those."""
+    links = _links.get(asyncio.get_running_loop(), {})
+    closed = [links.pop(target) for target in [*links] if target not in but_to]
+    await asyncio.gather(*(link.close() for link in closed))
 
 
 def _algorithms(pinned: asyncssh.SSHKey) -> Sequence[str]:

@@ -38,6 +38,7 @@ LINES = 100_000
 MOST_SESSIONS = 32_768
 # OpenVPN counts in 64 bits, and the database stores one less.
 _FIGURE_BITS = 63
+_COUNT_DIGITS = 10
 
 _GREETING = ">INFO:OpenVPN Management Interface"
 # It asks without a line's end, and waits.
@@ -123,9 +124,9 @@ class Management:
         """The process id of the server."""
         line = await self._ask(PID)
         number = line.removeprefix(f"{_SUCCESS}pid=")
-        if number == line or not number.isdecimal():
+        if number == line or (found := _count(number)) is None:
             raise ManagementNonsense(f"No process id in the answer: {_excerpt(line)}")
-        return int(number)
+        return found
 
     async def kill(self, common_name: CommonName) -> int:
         """Ends all sessions of this name at once.
@@ -141,7 +142,7 @@ class Management:
             return 0
         expected = f"{_SUCCESS}common name '{common_name}' found, "
         number = line.removeprefix(expected).partition(" ")[0]
-        killed = int(number) if line.startswith(expected) and number.isdecimal() else None
+        killed = _count(number) if line.startswith(expected) else None
         if killed is None or killed > MOST_SESSIONS:
             raise ManagementNonsense(f"The answer to kill is unknown: {_excerpt(line)}")
         return killed
@@ -374,6 +375,11 @@ def _figure(text: str) -> int:
     if number < 0 or number.bit_length() > _FIGURE_BITS:
         raise ValueError(f"{text[:40]!r} isn't a figure of OpenVPN's")
     return number
+
+
+def _count(text: str) -> int | None:
+    """None where it is none, or longer than any that OpenVPN could mean."""
+    return int(text) if text.isdecimal() and len(text) <= _COUNT_DIGITS else None
 
 
 def _excerpt(line: str) -> str:

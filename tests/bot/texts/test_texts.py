@@ -22,6 +22,7 @@ from bot.texts import (
     instructions,
     joining,
     keys,
+    leaving,
     life,
     machine,
     more_time,
@@ -49,7 +50,7 @@ from bot.texts.fill import (
     fill,
     moment,
 )
-from storage.joining_records import InvitationState
+from storage.joining_records import InvitationState, LeavingCause, LeavingState
 from storage.records import OPEN_STATES, EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, LONGEST, marks, shown, unfolded
 from tests.bot.texts.refusal_values import REFUSALS
@@ -59,6 +60,7 @@ from tests.bot.texts.values import (
     GROUPS,
     JOINING,
     KEYS,
+    LEAVING,
     LIFE,
     MORE_TIME,
     NOT_ME,
@@ -97,7 +99,7 @@ def fields(template: Template) -> set[str]:
 IN_CHAT = [
     (name, template)
     for module in (
-        *(chat, notices, life, questions, online, groups, joining),
+        *(chat, notices, life, questions, online, groups, joining, leaving),
         *(absence, not_me, pausing, requests, roles, sets, trouble, whose, more_time, offers),
     )
     for name, template in templates(module)
@@ -155,6 +157,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (online, ONLINE),
     (groups, GROUPS),
     (joining, JOINING),
+    (leaving, LEAVING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
     (not_me, NOT_ME),
@@ -212,6 +215,19 @@ def test_nor_does_the_choice_of_a_key() -> None:
     assert unfolded(blocks(keys.CHOOSE, *keys.EXPLAINED.values())) <= LONGEST
 
 
+_WHEN, _WHO, _SEVERAL = "2026-12-01 16:43 UTC", "Anna Petrova", "Anna Petrova, Boris and Clara"
+# What stands in a text, as long as it mostly is; a name of anything else is one word.
+_REAL = (
+    dict.fromkeys(("at", "until", "start", "since", "used", "used_at", "begins", "made_at"), _WHEN)
+    | dict.fromkeys(("name", "Name", "admin", "Admin", "who", "Ender", "user_name"), _WHO)
+    | dict.fromkeys(("names", "people", "whom"), _SEVERAL)
+    | dict.fromkeys(("duration", "span", "wait", "limit", "age", "left"), "2 days")
+    | dict.fromkeys(("servers", "places", "groups", "others"), "office, paris and berlin")
+    | dict.fromkeys(("reason", "words", "command", "typed"), "visiting a customer in Lyon")
+    | {"count": 3, "id": 123456789, "why": "it doesn’t answer", "said": "it answers nobody"}
+)
+
+
 def test_nobody_has_to_read_more_than_sixty_words() -> None:
     """What only an investigator needs is folded."""
     told = [*IN_CHAT, *templates(receipts), *templates(keys), *templates(machine)]
@@ -219,7 +235,8 @@ def test_nobody_has_to_read_more_than_sixty_words() -> None:
     told += [(code.value, template) for code, template in refusals.IN_CHAT.items()]
     for name, template in told:
         for text in (template,) if isinstance(template, str) else template:
-            assert unfolded(text) <= LONGEST, name
+            filled = fill(text, **{one: _REAL.get(one, "office") for one in fields(text)})
+            assert unfolded(filled) <= LONGEST, name
 
 
 @pytest.mark.parametrize("value", [EVIL, "</b>", "<", "&amp;", "O'Brien & Sons <x@y.example>"])
@@ -309,6 +326,8 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
         # What is open has words of its own.
         (chat.CARD_STATES, set(RequestState) - {*OPEN_STATES}),
         (chat.ASKED_STATES, set(RequestState) - {*OPEN_STATES}),
+        (leaving.CAUSES, set(LeavingCause)),
+        (leaving.SETTLED, set(LeavingState) - {LeavingState.OPEN}),
         (refusals.IN_CHAT, set(Refusal) - refusals.BY_CASE),
         (refusals._IN_TERMINAL, set(Refusal) - refusals.BY_CASE),
         (refusals.DECIDED, set(RequestState)),

@@ -280,11 +280,20 @@ JOINING = {
     "CLOSED": "name",
     "REFUSED_IN_TERMINAL": "invitation",
 }
+LEAVING = {
+    "CAUSES": "name",
+    "HAS": "count",
+    "SETTLED": "Admin name at",
+    "KEPT_TOAST": "name",
+    "REMOVED_TOAST": "name",
+    "REFUSED": "name admin id",
+}
 RECEIPTS = {
     "PAUSED": "count name",
     "LEFT_PAUSED": "name",
     "LEFT_HELD": "common_name server servers until",
     "PROVED": "count name",
+    "PROVED_BY_TIME": "name",
     "PROVED_NO_SERVER": "name",
     "PROVED_SOME": "count name",
     "CHECKED": "count",
@@ -398,13 +407,11 @@ NOTICES: dict[str, dict[str, Any]] = {
     "host_key_agreed": {"server": "berlin"},
     "crl_replaced": {"server": "berlin"},
     "ca_ends": {"until": NOW.isoformat()},
-    "adopted_certificate_ends": {
+    "server_certificate_ends": {
         "server": "berlin",
         "until": NOW.isoformat(),
-        "config": "/etc/openvpn/server/server.conf",
-        "remote": "vpn.example.com:1194/udp",
+        "renew": "vpnbot server deploy berlin",
     },
-    "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
     "strangers_cut_off": SEEN,
     "strangers_left": SEEN,
