@@ -80,8 +80,8 @@ REFUSALS: dict[Refusal, str] = {
         "back."
     ),
     Refusal.OWN_PAUSE: (
-        "{admin} paused your VPN access, so you can’t change that yourself. Another admin can, or "
-        "on the server: vpnbot user resume {id}"
+        "{admin} paused your VPN access, so you can’t change that yourself. Another admin can; or "
+        "run on the server: vpnbot user resume {id}. Then you’re back."
     ),
     Refusal.NOT_PAUSED: "{name} isn’t paused, so nothing was changed.",
     Refusal.PAUSE_OVER: "{until} is over already, so nothing was changed.",

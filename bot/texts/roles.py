@@ -60,8 +60,8 @@ IN_CHAT: dict[Refusal, str] = {
         "them out of VPNBOT_ADMIN_IDS and restart me."
     ),
     Refusal.SEVERAL_APPOINT: (
-        "Several have to agree to a request here, so nobody makes somebody else who may decide "
-        "all by themselves. On the server: vpnbot user role {id} {role}"
+        "Several have to agree to a request here, so one admin alone can’t make another one who "
+        "decides. On the server vpnbot user role {id} {role} does it."
     ),
     Refusal.ROLE_GROUPS: "Only approvers have groups: /role WHO approver GROUP.",
     Refusal.SAME_ROLE: "{name} has that role already.",
