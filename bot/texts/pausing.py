@@ -81,7 +81,7 @@ REFUSALS: dict[Refusal, str] = {
     ),
     Refusal.OWN_PAUSE: (
         "{admin} paused your VPN access, so you can’t change that yourself. Another admin can, or "
-        "on the server: vpnbot user resume {id}"
+        "vpnbot user resume {id} on the server."
     ),
     Refusal.NOT_PAUSED: "{name} isn’t paused, so nothing was changed.",
     Refusal.PAUSE_OVER: "{until} is over already, so nothing was changed.",

@@ -60,8 +60,8 @@ IN_CHAT: dict[Refusal, str] = {
         "them out of VPNBOT_ADMIN_IDS and restart me."
     ),
     Refusal.SEVERAL_APPOINT: (
-        "Several have to agree to a request here, so nobody makes somebody else who may decide "
-        "all by themselves. On the server: vpnbot user role {id} {role}"
+        "Several have to agree to a request here, so in the chat nobody appoints another one "
+        "who may decide; vpnbot user role {id} {role} on the server does."
     ),
     Refusal.ROLE_GROUPS: "Only approvers have groups: /role WHO approver GROUP.",
     Refusal.SAME_ROLE: "{name} has that role already.",

@@ -122,7 +122,7 @@ PAUSING = {
     "PERSON_PAUSED_UNTIL": "since until",
     "CARD_PROFILE": "name",
     "MINE_UNTIL": "until",
-    "REFUSALS": "span name id until day",
+    "REFUSALS": "span name id until day admin",
     "REFUSALS_TERMINAL": "span name id until day",
     "OFF_LINE": "names until id",
     "OFF_LINE_OPEN": "names until id",
