@@ -8,7 +8,8 @@ PREFIX ?= /opt/vpnbot
 WORKERS ?= 4
 RUN_VENV := .venv-demo
 DEV_VENV := .venv
-SOURCES := bot pki vpn storage demo
+# Each test that starts a process would compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
 # pip is told the versions and their hashes; nothing else may come in.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
 LINK := -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

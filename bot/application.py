@@ -8,7 +8,7 @@ from functools import partial
 from bot.access import admins, new_bot, requests
 from bot.access.permission import THE_BOT
 from bot.access.revocation import close_proved
-from bot.chat import farewells, not_me, own_key, soon_over
+from bot.chat import farewells, own_key, soon_over
 from bot.chat.client import Telegram
 from bot.chat.delivery import ChatDelivery
 from bot.chat.outcomes import failure_at_telegram
@@ -74,8 +74,9 @@ class Application:
             OutboxKind.ONLINE: Handling(posts.online, is_slow=True),
             OutboxKind.CUT_SESSION: Handling(posts.cut_session, is_slow=True),
             OutboxKind.INVITATION: Handling(posts.invitation),
-            OutboxKind.KNOCK: Handling(posts.knock),
-            OutboxKind.ASKED_USE: Handling(partial(not_me.post, bot, office)),
+            OutboxKind.KNOCK: Handling(posts.question),
+            OutboxKind.ASKED_USE: Handling(posts.question),
+            OutboxKind.LEAVING: Handling(posts.question),
             OutboxKind.FAREWELL: Handling(partial(farewells.post, bot, office)),
             OutboxKind.MENU: Handling(posts.menu),
             OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),

@@ -8,7 +8,7 @@ import asyncio
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -74,14 +74,15 @@ class Keyring:
             self._certificates[number] = load_certificate(self._folder.ca_of(number))
         return self._certificates[number]
 
-    def lifetimes(self) -> Mapping[int, Lifetime]:
-        """Of the CAs, by their numbers; those that cannot be read are left out."""
-        found = {}
-        for number in self.numbers():
-            with suppress(PkiError):
-                read = self.certificate_of(number)
-                found[number] = Lifetime(read.not_valid_before_utc, read.not_valid_after_utc)
-        return found
+    def lifetime_of(self, number: int) -> Lifetime | None:
+        """Of the CA with that number; None where it is not there, or cannot be read."""
+        if number not in self.numbers():
+            return None
+        try:
+            read = self.certificate_of(number)
+        except PkiError:
+            return None
+        return Lifetime(read.not_valid_before_utc, read.not_valid_after_utc)
 
     async def authority(self, number: int | None = None) -> Authority:
         """A CA with its key.
@@ -199,9 +200,13 @@ class Keyring:
         # No server has a name like this one.
         return self._folder.tls_keys / "_earlier.sealed"
 
+    def forget(self, server: ServerName) -> None:
+        """Of a server that was taken out nothing is kept in memory."""
+        self._tls_keys.pop(server, None)
+
     def forget_tls_key(self, server: ServerName) -> None:
         """Removes the key of a server that was taken out."""
-        self._tls_keys.pop(server, None)
+        self.forget(server)
         with suppress(FileNotFoundError):
             self._path(server).unlink()
 
@@ -210,7 +215,7 @@ class Keyring:
         passphrase = self._ask()
         if passphrase is None:
             raise BadSettings(
-                "VPNBOT_CA_PASSPHRASE_FILE is not set: name a file that holds the CA's passphrase."
+                "VPNBOT_CA_PASSPHRASE_FILE isn't set: name a file that holds the CA's passphrase."
             )
         return passphrase
 
@@ -223,7 +228,7 @@ class Keyring:
             return self._path(server).read_bytes()
         except OSError as error:
             raise NotDone(
-                f"The tls key of {server} cannot be read ({error.strerror}); "
+                f"The tls key of {server} can't be read ({error.strerror}); "
                 f"run: vpnbot server remove {server}, then add it again."
             ) from error
 

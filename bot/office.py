@@ -49,7 +49,7 @@ class Office(Core):
             self.rules,
             self.chance,
             actor,
-            authorities=self.keyring.lifetimes(),
+            lifetime_of=self.keyring.lifetime_of,
             may_give=not look.in_doubt,
             may_expire=not look.in_doubt or look.doubted_for >= LONGEST_DOUBT,
         )

@@ -76,13 +76,13 @@ async def load_receipt(
     maybe: tuple[Grant, ...] = ()
     if for_admin:
         owners = {grant.user_id for grant in grants if grant.user_id is not None}
-        accounts = {one for owner in owners for one in await holdings.accounts_of(tx, owner)}
+        accounts = {one for owner in owners for one in await tx.people.accounts_of(owner)}
         maybe = tuple(await holdings.maybe_theirs(tx, sorted(accounts)))
     is_over = all(grant.is_out for grant in grants)
     settled = is_over and not any(proof.is_open for proof in proofs)
     proved = settled and all(proof.proved for proof in proofs)
     headline = _headline(
-        name, grants, proofs, left, proved=proved, settled=settled, for_owner=for_owner
+        name, grants, proofs, left, now, proved=proved, settled=settled, for_owner=for_owner
     )
     if proved and proofs:
         headline = " ".join((headline, *_checked(grants, proofs)))
@@ -129,6 +129,7 @@ def _headline(
     grants: Sequence[Grant],
     proofs: Sequence[Proof],
     left: Sequence[Holding],
+    now: datetime,
     *,
     proved: bool,
     settled: bool,
@@ -137,7 +138,10 @@ def _headline(
     if proved:
         if for_owner and proofs:
             return words.PROVED_OWNER
-        all_of_it = words.PROVED if proofs else words.PROVED_NO_SERVER
+        # What the servers have shown is not kept for ever.
+        is_over = all(grant.not_after <= now for grant in grants)
+        without = words.PROVED_BY_TIME if is_over else words.PROVED_NO_SERVER
+        all_of_it = words.PROVED if proofs else without
         template = words.PROVED_SOME if left else all_of_it
         if any(grant.pause is not None for grant in grants):
             template = words.PAUSED

@@ -96,7 +96,7 @@ async def _greeted(office: Office, bot: Bot) -> AsyncIterator[str]:
             break
         except InvalidToken:
             raise TokenRefused(
-                "Telegram does not know the token; copy it again from @BotFather."
+                "Telegram doesn't know the token; copy it again from @BotFather."
             ) from None
         except TelegramError as error:
             log.warning("Telegram cannot be reached (%s); again in %g s", error, wait_s)

@@ -46,6 +46,8 @@ _ID = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _SECRET_LENGTH = 4096
 # Longer than the CA lives; a calendar ends, too, and then every request would fail.
 _LONGEST_DURATION = 3650 * 86_400
+# For as long messages about an access that is over are still brought up to date.
+_SHORTEST_KEEPING = 30 * 86_400
 _LONGEST_STAY = 47 * 3600
 _LONGEST_HINT = 100
 
@@ -71,6 +73,12 @@ def _ids(value: Any) -> Any:
             "write numeric Telegram ids with commas between them, for example 1001,1002"
         )
     return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _group(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-[1-9][0-9]{0,15}", value.strip(), re.ASCII):
+        raise ValueError("write the number of a group, which begins with -, such as -1001234567890")
+    return value
 
 
 def _token(value: Any) -> Any:
@@ -144,6 +152,14 @@ def _period(value: Any) -> Any:
     return 0 if isinstance(value, str) and value.strip().lower() == "off" else _duration(value)
 
 
+def _keeping(value: Any) -> Any:
+    """How long it is kept what the servers have shown."""
+    seconds = _duration(value)
+    if isinstance(seconds, int) and seconds < _SHORTEST_KEEPING:
+        raise ValueError("write at least 30d")
+    return seconds
+
+
 def _stay(value: Any) -> Any:
     """How long a message stays that Telegram lets a bot delete for 48 hours."""
     seconds = _period(value)
@@ -206,6 +222,7 @@ class Settings(BaseSettings):
     bot_token: Annotated[SecretStr | None, BeforeValidator(_token)] = None
     bot_token_file: Path | None = None
     admin_ids: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ids)] = ()
+    admin_group: Annotated[int | None, BeforeValidator(_group)] = None
     data_dir: Path = Path("./data")
     database_url: Annotated[str | None, BeforeValidator(_database_url)] = None
     ca_passphrase: SecretStr | None = None
@@ -231,6 +248,7 @@ class Settings(BaseSettings):
     tell_ends: Annotated[bool, BeforeValidator(_flag)] = False
     # In seconds; 0 is off.
     canary: Annotated[int, BeforeValidator(_period)] = 300
+    keep_proofs: Annotated[int, BeforeValidator(_keeping)] = 90 * 86_400
     # None: the one in the data folder.
     ssh_key_file: Path | None = None
     templates: Path | None = None
@@ -274,6 +292,7 @@ class Settings(BaseSettings):
             tickets=Tickets(pattern, self.ticket_hint, self.ticket_link),
             max_profiles=self.max_profiles,
             hours=None if hours is None else Hours.parse(hours, self.time_zone),
+            group=self.admin_group,
             zone=self.time_zone,
         )
 
@@ -301,7 +320,7 @@ class Settings(BaseSettings):
         token = _one_secret("BOT_TOKEN", self.bot_token, self.bot_token_file)
         if token is None:
             raise BadSettings(
-                "VPNBOT_BOT_TOKEN_FILE is not set: name a file with the token from @BotFather."
+                "VPNBOT_BOT_TOKEN_FILE isn't set: name a file with the token from @BotFather."
             )
         if not _TOKEN.fullmatch(token):
             raise BadSettings(
@@ -321,7 +340,7 @@ class Settings(BaseSettings):
         """Raises BadSettings where nobody could approve anything."""
         if not self.admin_ids:
             raise BadSettings(
-                "VPNBOT_ADMIN_IDS is not set: write the numeric Telegram ids of those who approve."
+                "VPNBOT_ADMIN_IDS isn't set: write the numeric Telegram ids of those who approve."
             )
         for name, needed in self.approvals_needed():
             if needed > len(self.admin_ids):
@@ -393,8 +412,8 @@ def read_secret(setting: str, path: Path) -> str:
         mend = f"run as root: chown {account} {shown}" if is_at_home else "name one of its own."
         raise BadSettings(f"{setting} names a file that {account} may not read; {mend}") from None
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
-        raise BadSettings(f"{setting} names a file that cannot be read: {reason}.") from None
+        reason = error.strerror if isinstance(error, OSError) else "it isn't a text"
+        raise BadSettings(f"{setting} names a file that can't be read: {reason}.") from None
     secret = text.split("\n", 1)[0].strip()
     if not secret:
         raise BadSettings(f"{setting} names a file whose first line is empty.")
@@ -428,7 +447,7 @@ def _refuse_unknown(names: Iterable[str], place: str) -> None:
     known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
     for name in names:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise BadSettings(f"{name} in {place} is no setting of vpnbot; see .env.example.")
+            raise BadSettings(f"{name} in {place} isn't a setting of vpnbot; see .env.example.")
 
 
 def _refuse_unclear(environment: Mapping[str, str]) -> None:
@@ -476,4 +495,4 @@ def _first_line(error: ValidationError) -> str:
     name = f"{PREFIX}{first['loc'][0]}".upper()
     # Our validators raise ValueError with words of their own.
     words = first["ctx"]["error"] if first["type"] == "value_error" else first["msg"]
-    return f"{name} cannot be used: {words}."
+    return f"{name} can't be used: {words}."

@@ -13,23 +13,25 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import SecretStr
 
-from bot.access import people
+from bot.access import appointing, groups, pausing, people
 from bot.access.permission import Actor
 from bot.access.roles import identify
 from bot.chat.client import connect
 from bot.errors import VpnbotError
+from bot.fleet.upkeep import BOTS_ACCOUNT
 from bot.office import Office, open_office
 from bot.run import serve
 from bot.settings import Settings
 from bot.setup.first_time import make_authority
 from bot.setup.servers import ServerToAdd, add_server, deploy_server
-from bot.setup.ways import BOTS_ACCOUNT, WayIn
+from bot.setup.ways import WayIn
 from bot.showcase_devices import LabDevices, StandInDevices
 from demo.errors import LabError
 from demo.lab.elsewhere import Elsewhere, elsewhere_missing
@@ -38,9 +40,11 @@ from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
 from demo.server import DemoServer
 from pki.private_files import write_file
+from storage.group_records import Group, GroupName
 from storage.key_records import KeyWay
 from storage.outbox import Done
 from storage.records import ServerName, UserId
+from storage.role_records import Role
 from vpn.host.ssh_address import SshAddress
 from vpn.values import Protocol as Transport
 from vpn.values import Remote
@@ -51,6 +55,10 @@ ANNA = DemoPerson(1001, "Anna", "anna", "Employee")
 EMIL = DemoPerson(1002, "Emil", "emil", "Not on the allowlist")
 BORIS = DemoPerson(2001, "Boris", "boris", "Admin", started=True)
 CLARA = DemoPerson(2002, "Clara", "clara", "Admin", started=True)
+DORA = DemoPerson(2003, "Dora", "dora", "Approver", started=True)
+FINN = DemoPerson(1003, "Finn", "finn", "Employee, paused")
+# As the page shows them.
+PEOPLE = (ANNA, BORIS, CLARA, DORA, FINN, EMIL)
 OFFICE, PARIS = ServerName("office"), ServerName("paris")
 
 _REAL = "Real OpenVPN in network namespaces of this machine; {paris}."
@@ -58,6 +66,9 @@ _PARIS = "paris is reached by SSH only"
 _NO_PARIS = "no second server by SSH ({reason})"
 _STAND_IN = "No real OpenVPN here ({reason}): a stand-in answers in the server’s place."
 _OPERATOR = Actor(key="system:demo", name="demo", is_operator=True)
+# Whose requests the approver decides on, beside the admins.
+_TEAM = GroupName("sales")
+_ON_LEAVE = timedelta(days=14)
 _READY_S = 20.0
 # As the unit in deploy/ does it, only sooner: somebody watches.
 _AGAIN_S = 2.0
@@ -90,7 +101,7 @@ async def open_showcase(port: int = 0) -> AsyncIterator[Showcase]:
     token = f"{secrets.randbelow(10**9) + 10**8}:{secrets.token_urlsafe(24)}"
     async with AsyncExitStack() as stack:
         base = stack.enter_context(_temporary_folder())
-        telegram = DemoServer(token, (ANNA, EMIL, BORIS, CLARA), port=port)
+        telegram = DemoServer(token, PEOPLE, port=port)
         await stack.enter_async_context(telegram)
         settings = _settings(base, token, telegram.api_url)
         office = await stack.enter_async_context(open_office(settings))
@@ -141,9 +152,18 @@ async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:
     await add_server(office, _OPERATOR, wanted)
     await deploy_server(office, _OPERATOR, OFFICE)
     async with office.acting(_OPERATOR) as case:
-        await people.allow(case, UserId(ANNA.id), "Anna Petrova")
+        anna, finn = UserId(ANNA.id), UserId(FINN.id)
+        await people.allow(case, anna, "Anna Petrova")
+        await people.allow(case, finn, "Finn Falk")
+        await groups.add(case, Group(_TEAM))
+        for member in (anna, finn):
+            await groups.join(case, _TEAM, member)
+        for one in (BORIS, CLARA, DORA):
+            await case.tx.people.know(UserId(one.id), one.first_name, case.now)
+        await appointing.appoint(case, UserId(DORA.id), Role.APPROVER, [_TEAM])
+        await pausing.pause(case, finn, case.now + _ON_LEAVE)
         # Nobody has pressed Start yet, so there is nobody to greet.
-        for item in await case.tx.outbox.due(office.clock(), 10):
+        for item in await case.tx.outbox.due(office.clock(), 100):
             await case.tx.outbox.claim(item.id)
             await case.tx.outbox.conclude(item, Done())
 
@@ -252,7 +272,7 @@ async def _until_polling(telegram: DemoServer, bot: asyncio.Task[None]) -> None:
         if bot.done():
             await bot
         if loop.time() > end:
-            raise TimeoutError("The bot did not start to poll.")
+            raise TimeoutError("The bot didn’t start to poll.")
         await asyncio.sleep(0.02)
 
 

@@ -13,54 +13,56 @@ from demo.lab.network import NetLab, Tunnel
 from demo.lab.stand_in import StandIn
 from demo.page import Page
 
+# A person, and the file of the profile that this one was given.
+_Device = tuple[int, str]
 _PING_EVERY_S = 1.0
 _REPLY_S = 2.0
 _UP = "{address}: the server answers a ping"
 _DEAD = "The server answers no ping any more"
 _UP_STAND_IN = "{address}: the stand-in let this profile in"
 _CUT = "The server cut the session"
-_REFUSED = "The server does not let this profile in."
+_REFUSED = "The server doesn't let this profile in."
 
 
 class LabDevices:
-    """Real OpenVPN clients, one for each person, watched by a ping through the tunnel."""
+    """Real OpenVPN clients, one for each profile, watched by a ping through the tunnel."""
 
     def __init__(self, lab: NetLab, page: Page) -> None:
         self._lab = lab
         self._page = page
-        self._tunnels: dict[int, Tunnel] = {}
-        self._watches: dict[int, asyncio.Task[None]] = {}
+        self._tunnels: dict[_Device, Tunnel] = {}
+        self._watches: dict[_Device, asyncio.Task[None]] = {}
 
-    async def connect(self, person_id: int, profile: str) -> None:
+    async def connect(self, person_id: int, file_id: str, profile: str) -> None:
         """Raises DemoError where the server refuses."""
-        await self.disconnect(person_id)
-        self._page.show_device(person_id, DeviceState.CONNECTING)
+        await self.disconnect(person_id, file_id)
+        device = person_id, file_id
+        self._page.show_device(*device, DeviceState.CONNECTING)
         tunnel = await self._lab.connect(profile)
-        self._tunnels[person_id] = tunnel
-        self._watches[person_id] = asyncio.create_task(self._watch(person_id, tunnel))
+        self._tunnels[device] = tunnel
+        self._watches[device] = asyncio.create_task(self._watch(device, tunnel))
 
-    async def disconnect(self, person_id: int) -> None:
-        watch = self._watches.pop(person_id, None)
+    async def disconnect(self, person_id: int, file_id: str) -> None:
+        device = person_id, file_id
+        watch = self._watches.pop(device, None)
         if watch is not None:
             watch.cancel()
-        tunnel = self._tunnels.pop(person_id, None)
+        tunnel = self._tunnels.pop(device, None)
         if tunnel is not None:
             await tunnel.close()
-            self._page.show_device(person_id, DeviceState.OFF)
+            self._page.show_device(*device, DeviceState.OFF)
 
     async def close(self) -> None:
-        for person_id in tuple(self._tunnels):
-            await self.disconnect(person_id)
+        for device in tuple(self._tunnels):
+            await self.disconnect(*device)
 
-    async def _watch(self, person_id: int, tunnel: Tunnel) -> None:
-        gateway = gateway_of(tunnel.address)
+    async def _watch(self, device: _Device, tunnel: Tunnel) -> None:
+        gateway, said = gateway_of(tunnel.address), _UP.format(address=tunnel.address)
         while await tunnel.ping(gateway, timeout=_REPLY_S):
-            self._page.show_device(
-                person_id, DeviceState.CONNECTED, _UP.format(address=tunnel.address)
-            )
+            self._page.show_device(*device, DeviceState.CONNECTED, said)
             await asyncio.sleep(_PING_EVERY_S)
-        self._page.show_device(person_id, DeviceState.LOST, _DEAD)
-        self._tunnels.pop(person_id, None)
+        self._page.show_device(*device, DeviceState.LOST, _DEAD)
+        self._tunnels.pop(device, None)
         await tunnel.close()
 
 
@@ -71,32 +73,32 @@ class StandInDevices:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self._names: dict[int, str] = {}
+        self._names: dict[_Device, str] = {}
 
-    async def connect(self, person_id: int, profile: str) -> None:
+    async def connect(self, person_id: int, file_id: str, profile: str) -> None:
         """Raises DemoError where the stand-in refuses."""
-        await self.disconnect(person_id)
+        await self.disconnect(person_id, file_id)
         name = common_name_of(profile)
         if not await self.server.connect(name):
             raise DemoError(_REFUSED)
-        self._names[person_id] = name
+        self._names[person_id, file_id] = name
         detail = _UP_STAND_IN.format(address=self.server.address(name))
-        self._page.show_device(person_id, DeviceState.CONNECTED, detail)
+        self._page.show_device(person_id, file_id, DeviceState.CONNECTED, detail)
 
-    async def disconnect(self, person_id: int) -> None:
-        name = self._names.pop(person_id, None)
+    async def disconnect(self, person_id: int, file_id: str) -> None:
+        name = self._names.pop((person_id, file_id), None)
         if name is not None:
             await self.server.disconnect(name)
-            self._page.show_device(person_id, DeviceState.OFF)
+            self._page.show_device(person_id, file_id, DeviceState.OFF)
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Shows a session that the server cut."""
         if event["event"] != "killed":
             return
-        for person_id, name in tuple(self._names.items()):
+        for device, name in tuple(self._names.items()):
             if name == event["common_name"]:
-                del self._names[person_id]
-                self._page.show_device(person_id, DeviceState.LOST, _CUT)
+                del self._names[device]
+                self._page.show_device(*device, DeviceState.LOST, _CUT)
 
 
 def gateway_of(address: str) -> str:

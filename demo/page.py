@@ -62,11 +62,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Connector(Protocol):
     """What stands behind a profile's Connect button; shows its progress by `show_device`."""
 
-    async def connect(self, person_id: int, profile: str) -> None:
+    async def connect(self, person_id: int, file_id: str, profile: str) -> None:
         """Raises DemoError with a sentence for the page."""
         ...
 
-    async def disconnect(self, person_id: int) -> None: ...
+    async def disconnect(self, person_id: int, file_id: str) -> None: ...
 
 
 class Page:
@@ -103,9 +103,11 @@ class Page:
         self._connector = connector
         self._send({"kind": "state", "state": self._state()})
 
-    def show_device(self, person_id: int, state: DeviceState, detail: str = "") -> None:
-        """Shows the state of a person's VPN client in the head of their chat."""
-        self._world.shows_device(person_id, Device(state, detail))
+    def show_device(
+        self, person_id: int, file_id: str, state: DeviceState, detail: str = ""
+    ) -> None:
+        """Shows the state of the device with this profile, below it and in the chat’s head."""
+        self._world.shows_device(person_id, file_id, Device(state, detail))
 
     def show_role(self, person_id: int, role: str) -> None:
         """Shows what somebody is to the bot now, below their name."""
@@ -226,7 +228,7 @@ class Page:
         except DemoError as error:
             return _refusal(str(error))
         except (KeyError, TypeError, ValueError):
-            return _refusal("The order could not be understood; reload the page.")
+            return _refusal("The order couldn't be understood; reload the page.")
         return web.json_response({"ok": True}, headers=_HEADERS)
 
     async def _obey(self, name: str, body: Json) -> None:
@@ -242,7 +244,7 @@ class Page:
             case "connect":
                 self._connect(int(body["person"]), str(body["file_id"]))
             case "disconnect" if self._connector is not None:
-                await self._connector.disconnect(int(body["person"]))
+                await self._connector.disconnect(int(body["person"]), str(body["file_id"]))
             case "disconnect":
                 pass
             case _:
@@ -281,24 +283,27 @@ class Page:
 
         async def connect() -> None:
             try:
-                await connector.connect(person_id, profile)
+                await connector.connect(person_id, file_id, profile)
             except DemoError as error:
-                self.show_device(person_id, DeviceState.REFUSED, str(error))
+                self.show_device(person_id, file_id, DeviceState.REFUSED, str(error))
 
-        self.show_device(person_id, DeviceState.CONNECTING)
+        self.show_device(person_id, file_id, DeviceState.CONNECTING)
         job = asyncio.create_task(connect())
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
 
 
 def _standing(state: PersonState) -> Json:
-    device = {"state": state.device.state, "detail": state.device.detail}
+    devices = {
+        file_id: {"state": device.state, "detail": device.detail}
+        for file_id, device in state.devices.items()
+    }
     asks = state.picker
     picker = None if asks is None else {"text": asks.text, "most": asks.most}
     return {
         "started": state.started,
         "blocked": state.blocked,
-        "device": device,
+        "devices": devices,
         "picker": picker,
     }
 

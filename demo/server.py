@@ -155,7 +155,7 @@ class DemoServer:
             return sum(call.method.lower() == method.lower() for call in self.calls) >= times
 
         if not await self._called.until(is_heard, timeout):
-            raise NotHeard(f"{method} was not called {times} times within {timeout:g} s.")
+            raise NotHeard(f"{method} wasn't called {times} times within {timeout:g} s.")
 
     @property
     def banner(self) -> str:

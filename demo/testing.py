@@ -182,7 +182,7 @@ class PersonChat:
         message = await self._changed.until(look, seconds)
         if message is None:
             raise NotHeard(
-                f"{self.person.first_name} did not {what} within {seconds:g} s; unheard so "
+                f"{self.person.first_name} didn't {what} within {seconds:g} s; unheard so "
                 f"far: {[message.text for message in self._unheard]}"
             )
         self._unheard.remove(message)
@@ -196,7 +196,7 @@ class PersonChat:
 
         answer = await self._changed.until(look, timeout)
         if answer is None:
-            raise NotHeard(f"The tap {query_id} was not answered within {timeout:g} s.")
+            raise NotHeard(f"The tap {query_id} wasn't answered within {timeout:g} s.")
         return answer
 
     def blocks_bot(self) -> None:
@@ -204,6 +204,10 @@ class PersonChat:
 
     def unblocks_bot(self) -> None:
         self._world.unblocks(self.person.id)
+
+    def deletes_account(self) -> None:
+        """Nothing can be sent to them any more; the bot is not told."""
+        self._world.deletes_account(self.person.id)
 
     @property
     def menu(self) -> list[Json]:
@@ -231,6 +235,13 @@ class GroupChat:
 
     async def taps(self, person_id: int, message_id: int, data: str) -> str:
         return self._world.taps(person_id, message_id, data, chat_id=self.id)
+
+    def joins(self, person_id: int) -> None:
+        self._world.joins_group(self.id, person_id)
+
+    def leaves(self, person_id: int) -> None:
+        """The bot is told, if it asks for that kind of update."""
+        self._world.leaves_group(self.id, person_id)
 
 
 def _shown(message: Message) -> DemoMessage:

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from pki.algorithms import KeyAlgorithm
-from pki.crl import Revocation, crl_builder
+from pki.crl import Revocation
+from pki.crl_signing import signed_crl
 from pki.errors import AuthorityEndsSooner
 from pki.key_ids import AuthorityKey, AuthorityPublicKey, authority_key_id
 from pki.keys import generate_key, matching_algorithm, signing_hash
@@ -92,7 +93,7 @@ class Authority:
         """
         key = load_pem_public_key(public_key_pem.encode())
         if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-            raise TypeError("A kind of key that `requested_key` does not let in.")
+            raise TypeError("A kind of key that `requested_key` doesn't let in.")
         period = (not_before + CLOCK_LAG if exact else not_before, not_after)
         return self._sign(_named(common_name), key, serial, period, CLIENT)
 
@@ -133,8 +134,9 @@ class Authority:
         The number must be higher than that of every CRL before (RFC 5280, 5.2.3).
         """
         _require_aware(now)
-        builder = crl_builder(self.certificate, number=number, revocations=revocations, now=now)
-        return builder.sign(self._key, signing_hash(self._key)).public_bytes(Encoding.PEM)
+        return signed_crl(
+            self.certificate, self._key, number=number, revocations=revocations, now=now
+        )
 
     def _issue(
         self,

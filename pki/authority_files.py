@@ -114,7 +114,7 @@ def load_authority(folder: Path, passphrase: str) -> Authority:
     key, copy = _open(folder / KEY_FILE, secret)  # (2)
     if copy != certificate or key.public_key() != authority_public_key(certificate):  # (3)
         raise DamagedAuthority(
-            f"{CERTIFICATE_FILE} and {KEY_FILE} in {quote(str(folder))} do not belong together;"
+            f"{CERTIFICATE_FILE} and {KEY_FILE} in {quote(str(folder))} don't belong together;"
             " restore both from one backup."
         )
     return Authority(certificate, key)
@@ -133,11 +133,11 @@ def load_certificate(folder: Path) -> x509.Certificate:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     except _UNREADABLE as error:
         raise DamagedAuthority(
-            f"{quote(str(path))} is not a CA's certificate; restore it from a backup."
+            f"{quote(str(path))} isn't a CA's certificate; restore it from a backup."
         ) from error
     if not constraints.value.ca:
         raise DamagedAuthority(
-            f"{quote(str(path))} is not a CA's certificate; restore it from a backup."
+            f"{quote(str(path))} isn't a CA's certificate; restore it from a backup."
         )
     return certificate
 
@@ -209,7 +209,7 @@ def _open(path: Path, secret: bytes) -> tuple[AuthorityKey, x509.Certificate]:
         if "password" not in str(error):
             raise damaged from error
         raise WrongPassphrase(
-            f"The passphrase does not open {quote(str(path))}; if it is certainly the right one,"
+            f"The passphrase doesn't open {quote(str(path))}; if it is certainly the right one,"
             " the file is damaged: restore it from a backup."
         ) from error
     if content.cert is None or not isinstance(

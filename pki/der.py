@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-SEQUENCE, INTEGER, OCTETS = 0x30, 0x02, 0x04
+SEQUENCE, INTEGER, OCTETS, BIT_STRING = 0x30, 0x02, 0x04, 0x03
 _LONG_FORM = 0x80  # 8.1.3.5: from here on, the first byte gives the number of length bytes
 
 

@@ -27,7 +27,7 @@ def check_certificate(certificate: x509.Certificate) -> None:
         own_name = certificate.issuer == certificate.subject
     except (ValueError, x509.DuplicateExtension) as error:
         raise UnfitAuthority(
-            "The CA's certificate cannot be read; make a new CA with `vpnbot ca init`."
+            "The CA's certificate can't be read; make a new CA with `vpnbot ca init`."
         ) from error
     _check_purpose(extensions)  # (1)
     if not own_name:  # (2)
@@ -49,7 +49,7 @@ def fitting_key(certificate: x509.Certificate, key: PrivateKeyTypes) -> Authorit
         raise _unsupported("private key")
     if key.public_key() != _public_key(certificate):
         raise UnfitAuthority(
-            "The CA's key and its certificate do not belong together;"
+            "The CA's key and its certificate don't belong together;"
             " find the key that the certificate was made with, perhaps in a backup."
         )
     return key
@@ -58,7 +58,7 @@ def fitting_key(certificate: x509.Certificate, key: PrivateKeyTypes) -> Authorit
 def _check_purpose(extensions: x509.Extensions) -> None:
     constraints = extension_of(extensions, x509.BasicConstraints)
     if constraints is None or not constraints.ca:
-        raise UnfitAuthority("The certificate is not a CA's; give the one that issued the others.")
+        raise UnfitAuthority("The certificate isn't a CA's; give the one that issued the others.")
     usage = extension_of(extensions, x509.KeyUsage)
     # RFC 5280, 4.2.1.3: without one it is restricted to nothing.
     if usage is not None and not (usage.key_cert_sign and usage.crl_sign):

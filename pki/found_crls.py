@@ -81,7 +81,7 @@ def read_crls(content: bytes, *issuers: x509.Certificate) -> tuple[FoundCrl, ...
         *(binascii.Error, ValueError, TypeError),
         *(x509.InvalidVersion, x509.DuplicateExtension),
     ) as error:
-        raise DamagedCrl("A revocation list in it is not whole") from error
+        raise DamagedCrl("A revocation list in it isn't whole") from error
     if not crls:
         raise DamagedCrl("It holds no revocation list")
     return crls

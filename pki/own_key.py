@@ -42,7 +42,7 @@ class UnfitRequest(PkiError):
     """The request cannot be used; `why` says what is wrong with it."""
 
     def __init__(self, why: Unfit) -> None:
-        super().__init__(f"The certificate request cannot be used ({why}); make another one.")
+        super().__init__(f"The certificate request can't be used ({why}); make another one.")
         self.why = why
 
 

@@ -57,4 +57,4 @@ def passphrase_bytes(passphrase: str) -> bytes:
         return passphrase.encode()
     except UnicodeEncodeError:
         # `from None`: the cause quotes the passphrase.
-        raise WrongPassphrase("The passphrase is not UTF-8 text; use one that is.") from None
+        raise WrongPassphrase("The passphrase isn't UTF-8 text; use one that is.") from None

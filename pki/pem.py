@@ -24,8 +24,8 @@ def read_pem(label: str, text: str) -> bytes:
     name = re.escape(label)
     blocks = re.findall(f"-----BEGIN {name}-----(.*?)-----END {name}-----", text, re.DOTALL)
     if len(blocks) != 1:
-        raise DamagedKey(f"The file does not hold exactly one {label}; restore it from a backup.")
+        raise DamagedKey(f"The file doesn't hold exactly one {label}; restore it from a backup.")
     try:
         return base64.b64decode("".join(blocks[0].split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise DamagedKey(f"The {label} is not base64; restore it from a backup.") from error
+        raise DamagedKey(f"The {label} isn't base64; restore it from a backup.") from error

@@ -140,7 +140,7 @@ def check_private_folder(folder: Path) -> None:
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode):
         raise UnsafePermissions(
-            f"{quote(str(folder))} is not a folder; put a real folder there, no link."
+            f"{quote(str(folder))} isn't a folder; put a real folder there, no link."
         )
     _check(folder, facts, FOLDER_MODE)
 
@@ -152,9 +152,7 @@ def check_private_file(path: Path) -> None:
     """
     facts = path.lstat()
     if not stat.S_ISREG(facts.st_mode):
-        raise UnsafePermissions(
-            f"{quote(str(path))} is not a file; put a real file there, no link."
-        )
+        raise UnsafePermissions(f"{quote(str(path))} isn't a file; put a real file there, no link.")
     _check(path, facts, FILE_MODE)
 
 

@@ -80,7 +80,7 @@ def unseal(sealed: bytes, *, passphrase: str, context: str) -> bytes:
     )
     if salt_at is None:
         raise DamagedKey(
-            f"The file of '{context}' was not sealed by this version; restore it from a backup."
+            f"The file of '{context}' wasn't sealed by this version; restore it from a backup."
         )
     body, checksum = sealed[:-_CHECKSUM_BYTES], sealed[-_CHECKSUM_BYTES:]
     nonce_at = salt_at + _SALT_BYTES
@@ -101,7 +101,7 @@ def unseal(sealed: bytes, *, passphrase: str, context: str) -> bytes:
         return cipher.decrypt(body[nonce_at:content_at], content, header + context.encode())
     except InvalidTag as error:
         raise WrongPassphrase(
-            f"The passphrase does not open the file of '{context}'; use the one it was made with."
+            f"The passphrase doesn't open the file of '{context}'; use the one it was made with."
         ) from error
 
 

@@ -30,7 +30,7 @@ def check_static_key(text: str) -> str:
     blocks = _BLOCK.findall(text)
     if len(blocks) != 1:
         raise DamagedKey(
-            f"The file does not hold exactly one whole {STATIC_LABEL}; restore it from a backup."
+            f"The file doesn't hold exactly one whole {STATIC_LABEL}; restore it from a backup."
         )
     return _written(_static_key("".join(blocks[0].split())))
 
@@ -62,7 +62,7 @@ def _static_key(digits: str) -> bytes:
     try:
         key = bytes.fromhex(digits)
     except ValueError as error:
-        raise DamagedKey(f"The {STATIC_LABEL} is not hex; restore it from a backup.") from error
+        raise DamagedKey(f"The {STATIC_LABEL} isn't hex; restore it from a backup.") from error
     if len(key) != STATIC_KEY_BYTES:
         raise DamagedKey(
             f"The {STATIC_LABEL} has {len(key) * 8} bits and not {STATIC_KEY_BYTES * 8};"

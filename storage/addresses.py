@@ -49,6 +49,26 @@ _LEAVE_ALL = (
     .where(_addresses.c.grant_id == bindparam("of"), _HELD)
     .values(left_at=bindparam("at"))
 )
+_known_as = func.coalesce(_people.c.same_as, _people.c.id)
+_members = (
+    select(_known_as.label("person"), _memberships.c.group_name)
+    .join(_people, _people.c.id == _memberships.c.user_id)
+    .subquery()
+)
+_OWNERS = (
+    select(_addresses.c.address, _addresses.c.grant_id, _known_as, _members.c.group_name)
+    .join(_grants, _grants.c.id == _addresses.c.grant_id)
+    .join(_people, _people.c.id == _grants.c.user_id)
+    .outerjoin(_members, _members.c.person == _known_as)
+    .where(
+        _addresses.c.server == bindparam("on"),
+        _HELD,
+        _addresses.c.moved_at.is_(None),
+        _grants.c.revoked_at.is_(None),
+        _grants.c.pause.is_(None),
+    )
+    .order_by(_addresses.c.address, _members.c.group_name)
+)
 
 
 class Addresses(Repository):
@@ -170,26 +190,7 @@ class Addresses(Repository):
         A person's groups are those of all of their accounts. An address that was given up is
         nobody's, and so is that of whoever is paused: what still comes from it is of no group.
         """
-        known_as = func.coalesce(_people.c.same_as, _people.c.id)
-        members = (
-            select(known_as.label("person"), _memberships.c.group_name)
-            .join(_people, _people.c.id == _memberships.c.user_id)
-            .subquery()
-        )
-        rows = await self._connection.execute(
-            select(_addresses.c.address, _addresses.c.grant_id, known_as, members.c.group_name)
-            .join(_grants, _grants.c.id == _addresses.c.grant_id)
-            .join(_people, _people.c.id == _grants.c.user_id)
-            .outerjoin(members, members.c.person == known_as)
-            .where(
-                _addresses.c.server == server,
-                _HELD,
-                _addresses.c.moved_at.is_(None),
-                _grants.c.revoked_at.is_(None),
-                _grants.c.pause.is_(None),
-            )
-            .order_by(_addresses.c.address, members.c.group_name)
-        )
+        rows = await self._connection.execute(_OWNERS, {"on": server})
         found: dict[tuple[str, GrantId, UserId], list[GroupName]] = {}
         for address, grant_id, user_id, group in rows:
             groups = found.setdefault((address, grant_id, user_id), [])

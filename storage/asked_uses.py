@@ -4,13 +4,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
+from storage import tables
 from storage.batches import batches
-from storage.records import GrantId
+from storage.records import LIVE_STATES, GrantId, UserId
 from storage.repository import Repository, values_of
 from storage.use_records import AskedUse, AskedUseId, UseKind
 from storage.use_tables import asked_uses as _asked
+
+_grants = tables.grants
+_OPEN_OF = select(_asked).where(_asked.c.grant_id == bindparam("of"), _asked.c.was_owner.is_(None))
 
 
 class AskedUses(Repository):
@@ -28,10 +32,24 @@ class AskedUses(Repository):
 
     async def open_of(self, grant_id: GrantId) -> Sequence[AskedUse]:
         """Those of a profile that its owner has not answered."""
-        rows = await self._connection.execute(
-            select(_asked).where(_asked.c.grant_id == grant_id, _asked.c.was_owner.is_(None))
-        )
+        rows = await self._connection.execute(_OPEN_OF, {"of": grant_id})
         return [_use(row) for row in rows]
+
+    async def unanswered(self, user_id: UserId, since: datetime, limit: int) -> Sequence[AskedUse]:
+        """The newest of somebody's live profiles since then, the oldest of these first."""
+        rows = await self._connection.execute(
+            select(_asked)
+            .join(_grants, _grants.c.id == _asked.c.grant_id)
+            .where(
+                _grants.c.user_id == user_id,
+                _grants.c.state.in_(LIVE_STATES),
+                _asked.c.was_owner.is_(None),
+                _asked.c.asked_at > since,
+            )
+            .order_by(_asked.c.id.desc())
+            .limit(limit)
+        )
+        return [_use(row) for row in rows][::-1]
 
     async def asked_first(self, grant_ids: Iterable[GrantId]) -> frozenset[GrantId]:
         """Those of these profiles whose owner was asked about their first use."""

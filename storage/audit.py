@@ -167,6 +167,14 @@ class Audit(Repository):
         rows = await self._connection.execute(_SUBJECTS_OF, {"done": action})
         return frozenset(each for each in rows.scalars() if isinstance(each, str))
 
+    async def last_done_to(self, subject: str, *actions: str) -> str | None:
+        """Which of these was done to it last; None where none was."""
+        found = select(_audit.c.action).where(
+            _audit.c.subject == subject, _audit.c.action.in_(actions)
+        )
+        rows = await self._connection.execute(found.order_by(_audit.c.seq.desc()).limit(1))
+        return rows.scalar_one_or_none()
+
     async def digest_of(self, seq: int) -> str | None:
         """The digest of a row; None where there is no such row, or none that can be read."""
         for row in await self._rows([seq]):

@@ -89,10 +89,13 @@ class AsyncConnection:
 async def connected(engine: Engine, **options: Any) -> AsyncIterator[Connection]:
     """A connection from the pool; what was not committed is rolled back at the end."""
     connection = await greenlet_spawn(engine.connect)
+    driver = connection.connection.driver_connection
     try:
         yield connection.execution_options(**options)
     finally:
-        await _to_its_end(greenlet_spawn(connection.close))
+        closing = greenlet_spawn(connection.close)
+        is_at_once = isinstance(driver, Driver) and not driver.is_waiting
+        await (closing if is_at_once else _to_its_end(closing))
 
 
 @asynccontextmanager

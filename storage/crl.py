@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import BigInteger, bindparam, delete, insert, or_, select, type_coerce, update
 
 from storage import tables
 from storage.records import (
@@ -32,26 +32,22 @@ _FOREIGN = select(_foreign).order_by(_foreign.c.serial)
 _OLDEST_SPARE = select(_spares.c.id).order_by(_spares.c.id).limit(1).scalar_subquery()
 _TAKE_SPARE = delete(_spares).where(_spares.c.id == _OLDEST_SPARE).returning(_spares.c.serial)
 _KEPT = select(_kept.c.pem).where(_kept.c.server == bindparam("of")).order_by(_kept.c.position)
-_ENTRIES = (
-    select(
-        _grants.c.serial,
-        _grants.c.revoked_at,
-        _grants.c.not_after,
-        _grants.c.end_reason,
-        _grants.c.crl_reason,
-        _grants.c.end_known,
-    )
-    .where(_grants.c.revoked_at.is_not(None))
-    .order_by(_grants.c.revoked_at)
-)
+# There may be a hundred thousand: what is stored is taken as it is, and understood all at once.
+_ENTRIES = select(
+    _grants.c.serial,
+    type_coerce(_grants.c.revoked_at, BigInteger).label("revoked_at"),
+    _grants.c.end_reason,
+    _grants.c.crl_reason,
+).where(_grants.c.revoked_at.is_not(None))
 _ENTRIES_SINCE = _ENTRIES.where(
     or_(
-        _grants.c.not_after >= bindparam("since"),
-        _grants.c.revoked_at >= bindparam("since"),
+        _grants.c.not_after >= bindparam("ended_since"),
+        _grants.c.revoked_at >= bindparam("revoked_since"),
         _grants.c.state == GrantState.REVOKING,
         _grants.c.end_known.is_(False),
     )
 )
+_END_REASONS = {reason.value: reason for reason in EndReason}
 
 
 class CrlSource(Repository):
@@ -131,28 +127,25 @@ class CrlSource(Repository):
         if rows:
             await self._connection.execute(insert(_kept), rows)
 
-    async def entries(self, last_published: datetime | None) -> Sequence[GrantRevocation]:
-        """The revoked certificates that a CRL may have to list.
+    async def entries(
+        self, last_published: datetime | None, lag: timedelta = timedelta(0)
+    ) -> Sequence[GrantRevocation]:
+        """The revoked certificates that a CRL has to list.
+
+        One may be left out once it has been on a CRL that was published after the certificate's
+        end and after the revocation (RFC 5280, 3.3), unless its end is not proved on every server:
+        the look that proves it wants to see the entry. One whose end nobody knows stays for good.
 
         Args:
-            last_published: when the server that the CRL is for last got one, or a little
-                earlier. A certificate that had expired and was revoked by then has been on a CRL
-                after its end and is left out from now on (RFC 5280, 3.3), unless its end is not
-                proved on every server: the look that proves it wants to see the entry. One whose
-                end nobody knows stays for good.
+            last_published: when the server that the CRL is for last got one; None for never.
+            lag: how far that server's clock may lag, so how much later the end comes there.
         """
         if last_published is None:
             rows = await self._connection.execute(_ENTRIES)
         else:
-            rows = await self._connection.execute(_ENTRIES_SINCE, {"since": last_published})
+            since = {"ended_since": last_published - lag, "revoked_since": last_published}
+            rows = await self._connection.execute(_ENTRIES_SINCE, since)
         return [
-            GrantRevocation(
-                serial=row.serial,
-                revoked_at=row.revoked_at,
-                not_after=row.not_after,
-                reason=EndReason(row.end_reason),
-                crl_reason=row.crl_reason,
-                end_known=row.end_known,
-            )
-            for row in rows
+            GrantRevocation(serial, tables.moment(at), _END_REASONS[reason], crl_reason)
+            for serial, at, reason, crl_reason in rows.all()
         ]

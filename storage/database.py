@@ -20,6 +20,9 @@ from storage.transaction import Transaction
 
 BUSY_TIMEOUT_MS = 15_000
 _WAL_RETRY_S = 0.005
+# All servers are asked at once. Each connection beyond these would be opened for one transaction,
+# with a thread, and closed after it. The one that came back last goes out first.
+_KEPT_OPEN = 16
 _WRITES = "vpnbot_writes"
 
 
@@ -72,7 +75,7 @@ async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_M
         ForeignDatabase: the file is no database, or not one of ours.
         DatabaseBusy: another process kept it locked for too long.
     """
-    engine = create_engine(make_url(url))
+    engine = create_engine(make_url(url), pool_size=_KEPT_OPEN, pool_use_lifo=True)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, busy_timeout_ms)
     try:
@@ -84,11 +87,11 @@ async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_M
             raise DatabaseBusy(
                 "The database is locked by another process; end that process and try again."
             ) from error
-        raise ForeignDatabase(f"The database cannot be opened: {error.orig}") from error
+        raise ForeignDatabase(f"The database can't be opened: {error.orig}") from error
     except DatabaseError as error:
         await greenlet_spawn(engine.dispose)
         raise ForeignDatabase(
-            f"The database cannot be read ({error.orig}); restore it from a backup."
+            f"The database can't be read ({error.orig}); restore it from a backup."
         ) from error
     except BaseException:
         await greenlet_spawn(engine.dispose)

@@ -40,11 +40,16 @@ class Driver(aiosqlite.Connection):
         self._thread.daemon = True
         self._waiting: deque[None] = deque()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the thread is at work, or about to be."""
+        return bool(self._waiting)
+
     def may_wait(self, statement: str | None = None) -> bool:
         """Whether a statement has something to wait for; None is any but BEGIN."""
         # Whoever is cancelled while the thread is at work leaves it at that: what comes next
         # queues behind it.
-        return bool(self._waiting) or not (self._conn.in_transaction or statement == _BEGIN)
+        return self.is_waiting or not (self._conn.in_transaction or statement == _BEGIN)
 
     def own_cursor(self) -> sqlite3.Cursor:
         """The library's, whose calls are made where they are."""

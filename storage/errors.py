@@ -11,9 +11,9 @@ _PASSING = {
     "SQLITE_BUSY": "another process keeps it locked; end that process",
     "SQLITE_LOCKED": "another process keeps it locked; end that process",
     "SQLITE_FULL": "the disk is full; make room there",
-    "SQLITE_IOERR": "the disk does not read or write; see what the system says of it",
+    "SQLITE_IOERR": "the disk doesn't read or write; see what the system says of it",
     "SQLITE_READONLY": "it is read-only; see who mounted or changed it so",
-    "SQLITE_CANTOPEN": "it cannot be opened; see that its folder is there and the disk not full",
+    "SQLITE_CANTOPEN": "it can't be opened; see that its folder is there and the disk not full",
     "SQLITE_NOMEM": "there is no memory left; end what takes it",
 }
 
@@ -40,7 +40,7 @@ def passing_trouble(error: BaseException) -> str | None:
     name = _sqlite_name(error)
     for code, reason in _PASSING.items():
         if name.startswith(code):
-            return f"The database cannot be written: {reason}."
+            return f"The database can't be written: {reason}."
     return None
 
 

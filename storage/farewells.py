@@ -1,7 +1,7 @@
 """Who was taken off the allowlist, and what they were there, as long as that can be taken back."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,19 @@ class Farewells(Repository):
         )
         return done.rowcount == 1
 
+    async def lose_group(self, name: str) -> None:
+        """Notes with all that can still be taken back that a group is gone."""
+        rows = await self._connection.execute(
+            select(_farewells).where(_farewells.c.undo_until.is_not(None))
+        )
+        for farewell in [_farewell(row) for row in rows]:
+            accounts = [replace(one, gone=(*one.gone, name)) for one in farewell.accounts]
+            await self._connection.execute(
+                update(_farewells)
+                .where(_farewells.c.id == farewell.id)
+                .values(accounts=[_stored(account) for account in accounts])
+            )
+
     async def prune(self, before: datetime) -> None:
         """What was said before that is over."""
         await self._connection.execute(delete(_farewells).where(_farewells.c.at < before))
@@ -79,6 +92,7 @@ def _account(values: Payload) -> LeftAccount:
         values["pause"] = PersonPause(**pause | times)
     if values["role"] is not None:
         values["role"] = Role(values["role"])
-    for name in ("role_groups", "groups"):
-        values[name] = tuple(values[name])
+    # Earlier versions noted no groups that were gone.
+    for name in ("role_groups", "groups", "gone"):
+        values[name] = tuple(values.get(name, ()))
     return LeftAccount(**values)

@@ -53,6 +53,7 @@ _BY_ID = selected(_grants.c.id == bindparam("grant_id"))
 _OF_USER = selected(_grants.c.user_id == bindparam("user_id"))
 _SOME = selected(_grants.c.id.in_(bindparam("grants", expanding=True)))
 _ADD = insert(_grants)
+_STORED = tuple(name for name in Grant.__slots__ if name != "places")
 _ADD_PLACES = insert(_places)
 _ADD_WORDS = insert(_words)
 _ON_THE_WAY = selected(_grants.c.state.in_((GrantState.RESERVED, GrantState.ISSUED)))
@@ -494,6 +495,6 @@ def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
 
 def _values(grant: Grant) -> dict[str, Any]:
     # `asdict` copies deeply, which takes seconds for a whole CA.
-    values = {name: getattr(grant, name) for name in Grant.__slots__ if name != "places"}
-    is_ours = grant.imported_at is None
-    return values | {"name_key": None if is_ours else name_key(grant.common_name)}
+    values: dict[str, Any] = {name: getattr(grant, name) for name in _STORED}
+    values["name_key"] = None if grant.imported_at is None else name_key(grant.common_name)
+    return values

@@ -10,6 +10,7 @@ from storage import tables
 from storage.group_records import Group, GroupName, Reason
 from storage.group_tables import groups as _groups
 from storage.group_tables import memberships as _memberships
+from storage.people import THEIR_ACCOUNTS
 from storage.records import UserId
 from storage.repository import Repository, values_of
 
@@ -21,6 +22,15 @@ _OF_ACCOUNTS = (
             select(_memberships.c.group_name).where(
                 _memberships.c.user_id.in_(bindparam("accounts", expanding=True))
             )
+        )
+    )
+    .order_by(_groups.c.name)
+)
+_OF_PERSON = (
+    select(_groups)
+    .where(
+        _groups.c.name.in_(
+            select(_memberships.c.group_name).where(_memberships.c.user_id.in_(THEIR_ACCOUNTS))
         )
     )
     .order_by(_groups.c.name)
@@ -101,6 +111,11 @@ class Groups(Repository):
     async def of_accounts(self, accounts: Iterable[UserId]) -> Sequence[Group]:
         """The groups that one of these accounts was put into, by name."""
         rows = await self._connection.execute(_OF_ACCOUNTS, {"accounts": list(accounts)})
+        return [_group(row) for row in rows]
+
+    async def of_person(self, user_id: UserId) -> Sequence[Group]:
+        """The groups of the person whose account this is, by name."""
+        rows = await self._connection.execute(_OF_PERSON, {"user_id": user_id})
         return [_group(row) for row in rows]
 
 

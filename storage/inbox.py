@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from storage import tables
-from storage.batches import batches
+from storage.batches import AT_ONCE, batches, some_where
 from storage.records import ChatId, InboxItem, InboxState
 from storage.repository import Repository
 
@@ -153,8 +153,9 @@ class Inbox(Repository):
         """How many updates wait for a handler."""
         return int(await self._connection.scalar(_WAITING) or 0)
 
-    async def prune(self, before: datetime, *, set_aside_before: datetime | None = None) -> None:
-        """Deletes old updates that are done: Telegram sends one again for a day at most.
+    async def prune(self, before: datetime, *, set_aside_before: datetime | None = None) -> bool:
+        """Deletes some of the old updates that are done, which Telegram sends again for a day at
+        most; whether there may be more of them.
 
         Those that nobody has confirmed for as long go with them.
 
@@ -167,7 +168,8 @@ class Inbox(Repository):
         if set_aside_before is not None:
             is_old = _inbox.c.received_at < set_aside_before
             is_over = or_(is_over, and_(_inbox.c.state == InboxState.QUARANTINED, is_old))
-        await self._connection.execute(delete(_inbox).where(is_over))
+        old = some_where(_inbox.c.update_id, is_over)
+        return (await self._connection.execute(old)).rowcount == AT_ONCE
 
     async def trim_quarantine(
         self, keep: int = _SET_ASIDE_ROWS, length: int = _SET_ASIDE_LENGTH

@@ -11,6 +11,7 @@ from storage.role_records import Role
 
 InvitationId = NewType("InvitationId", int)
 FarewellId = NewType("FarewellId", int)
+LeavingId = NewType("LeavingId", int)
 
 
 class InvitationState(StrEnum):
@@ -73,6 +74,7 @@ class LeftAccount:
         revision: how often an admin had decided about it, that farewell included.
         role: its role, and an approver's groups.
         groups: those that it was in.
+        gone: those groups of its that were taken away since; one that is called so now is another.
         pause: None where it was not paused.
     """
 
@@ -82,6 +84,7 @@ class LeftAccount:
     role: Role | None = None
     role_groups: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     pause: PersonPause | None = None
 
 
@@ -106,3 +109,41 @@ class Farewell:
     accounts: tuple[LeftAccount, ...]
     undone_at: datetime | None = None
     id: FarewellId = FarewellId(0)
+
+
+class LeavingCause(StrEnum):
+    """Why somebody seems to have left."""
+
+    DELETED = "deleted"  # their account at Telegram is
+    LEFT_GROUP = "left_group"  # the one that the settings name
+    NOT_LISTED = "not_listed"  # a list of the staff does not have them
+
+
+class LeavingState(StrEnum):
+    OPEN = "open"
+    KEPT = "kept"  # an admin has said that they stay
+    REMOVED = "removed"  # they were taken off the list, by whatever way
+    BACK = "back"  # they had not left, or have come back
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """An account on the list that seems to be nobody's here any more.
+
+    Attributes:
+        by: on whose word it was settled, as the trail names them; None as long as it is open.
+    """
+
+    user_id: UserId
+    cause: LeavingCause
+    at: datetime
+    state: LeavingState = LeavingState.OPEN
+    by: str | None = None
+    by_name: str | None = None
+    settled_at: datetime | None = None
+    id: LeavingId = LeavingId(0)
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is open, or was answered with a no: then the same is no news."""
+        return self.state in {LeavingState.OPEN, LeavingState.KEPT}

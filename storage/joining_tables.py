@@ -1,6 +1,6 @@
 """The tables of how people come onto the allowlist, and how they left it."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, String, Table, text
 
 from storage.tables import RowId, UtcTime, metadata
 
@@ -51,6 +51,30 @@ farewells = Table(
     Column("ended", Integer, nullable=False),
     Column("accounts", JSON, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Who seems to have left, and what was decided about them.
+leavings = Table(
+    "leavings",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("user_id", BigInteger, nullable=False, index=True),
+    Column("cause", String(16), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("state", String(8), nullable=False),
+    # On whose word, as the trail names them; None as long as it is open.
+    Column("by", String(128)),
+    Column("by_name", String(128)),
+    Column("settled_at", UtcTime, index=True),
+    sqlite_autoincrement=True,
+)
+# Nobody is asked about twice, whatever is killed or noticed again.
+Index(
+    "ix_leavings_stands",
+    leavings.c.user_id,
+    leavings.c.cause,
+    unique=True,
+    sqlite_where=text("state IN ('open', 'kept')"),
 )
 
 # One row: what Telegram calls the bot, which links need also where Telegram cannot be asked.

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from storage import tables
+from storage.batches import AT_ONCE, some_where
 from storage.chat_tables import chat_holds as _holds
 from storage.records import PATIENCE, ChatId, OutboxItem, OutboxKind, OutboxState, Payload
 from storage.repository import Repository, values_of
@@ -43,6 +44,17 @@ _FIRST_DUE = (
     )
     .order_by(case((_outbox.c.attempts < PATIENCE, 0), else_=1), _outbox.c.id)
     .limit(bindparam("room"))
+)
+# Whoever claims one at this moment has to be through with that before, or after.
+_UNTRIED = (
+    select(_outbox.c.payload)
+    .where(
+        _outbox.c.chat_id == bindparam("chat"),
+        _outbox.c.kind == bindparam("kind"),
+        _outbox.c.state == OutboxState.QUEUED,
+        _outbox.c.attempts == 0,
+    )
+    .with_for_update()
 )
 _CLAIM = (
     update(_outbox)
@@ -83,9 +95,13 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A row is never sent; None where its reader does not let the bot write."""
+    """A row is never sent; None where its reader does not let the bot write.
+
+    `is_deleted`: they cannot, since their account is deleted.
+    """
 
     why: str | None
+    is_deleted: bool = False
 
 
 Next = Done | Later | SetAside
@@ -113,6 +129,11 @@ class Outbox(Repository):
                 "created_at": now,
             },
         )
+
+    async def untried(self, chat_id: ChatId, kind: OutboxKind) -> Sequence[Payload]:
+        """What of a kind waits to go to a chat, and nobody has begun to send."""
+        rows = await self._connection.execute(_UNTRIED, {"chat": chat_id, "kind": kind})
+        return list(rows.scalars())
 
     async def due(self, now: datetime, limit: int) -> Sequence[OutboxItem]:
         """What may be sent now, oldest first."""
@@ -292,13 +313,11 @@ class Outbox(Repository):
         )
         return [_item(row) for row in rows]
 
-    async def prune(self, before: datetime) -> None:
-        await self._connection.execute(
-            delete(_outbox).where(
-                _outbox.c.state.in_((OutboxState.DONE, OutboxState.FAILED)),
-                _outbox.c.created_at < before,
-            )
-        )
+    async def prune(self, before: datetime) -> bool:
+        """Deletes some of the old rows that are done; whether there may be more of them."""
+        is_done = _outbox.c.state.in_((OutboxState.DONE, OutboxState.FAILED))
+        old = some_where(_outbox.c.id, and_(is_done, _outbox.c.created_at < before))
+        return (await self._connection.execute(old)).rowcount == AT_ONCE
 
 
 def _of(chat_id: ChatId) -> ColumnElement[bool]:

@@ -60,9 +60,17 @@ _SHARED = (
     .group_by(_people.c.name_key)
     .having(func.count(func.coalesce(_people.c.same_as, _people.c.id).distinct()) > 1)
 )
-_ACCOUNTS = (
-    select(_people.c.id).where(_people.c.same_as == bindparam("person")).order_by(_people.c.id)
+_asked = _people.alias()
+_KNOWN_BY = (
+    select(func.coalesce(_asked.c.same_as, _asked.c.id))
+    .where(_asked.c.id == bindparam("user_id"))
+    .scalar_subquery()
 )
+# All accounts of the person whose account `user_id` is.
+THEIR_ACCOUNTS = select(_people.c.id).where(
+    or_(_people.c.id == _KNOWN_BY, _people.c.same_as == _KNOWN_BY)
+)
+_KNOWN_FIRST = THEIR_ACCOUNTS.order_by(_people.c.same_as.is_not(None), _people.c.id)
 
 
 class People(Repository):
@@ -176,10 +184,10 @@ class People(Repository):
         person = await self.get(user_id)
         return user_id if person is None or person.same_as is None else person.same_as
 
-    async def accounts_of(self, person: UserId) -> Sequence[UserId]:
-        """All accounts of a person, the one they are known by first."""
-        rows = await self._connection.execute(_ACCOUNTS, {"person": person})
-        return [person, *(UserId(user_id) for user_id in rows.scalars())]
+    async def accounts_of(self, user_id: UserId) -> Sequence[UserId]:
+        """All accounts of a person, whichever is given; the one they are known by first."""
+        rows = await self._connection.execute(_KNOWN_FIRST, {"user_id": user_id})
+        return list(rows.scalars()) or [user_id]
 
     async def disallow(self, user_id: UserId) -> None:
         await self._set(user_id, allowed=False, revision=_NEXT)
@@ -193,6 +201,12 @@ class People(Repository):
 
     async def note_username(self, user_id: UserId, username: str | None, now: datetime) -> None:
         """Somebody wrote with this username, which is nobody else's from now on."""
+        person = await self.get(user_id)
+        if person is not None and person.username == username:
+            # Whoever had taken it since would have taken it from them.
+            if username is not None and _is_due(person.username_seen_at, now):
+                await self._set(user_id, username_seen_at=now)
+            return
         key = username_key(username)
         if key is not None:
             holders = await self._where(_people.c.username_key == key, _people.c.id != user_id)
@@ -203,13 +217,8 @@ class People(Repository):
                 .where(_newcomers.c.username_key == key, _newcomers.c.id != user_id)
                 .values(username=None, username_key=None)
             )
-        person = await self.get(user_id)
-        if person is None:
-            return
-        if person.username != username:
+        if person is not None:
             await self._rename(person, person.name, username=username, seen_at=now)
-        elif username is not None and _is_due(person.username_seen_at, now):
-            await self._set(user_id, username_seen_at=now)
 
     async def set_reachable(self, user_id: UserId, *, reachable: bool) -> None:
         """Sets whether Telegram lets the bot write to this person."""

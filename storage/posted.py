@@ -22,19 +22,26 @@ _posted = tables.posted_messages
 _requests = tables.requests
 _grants = tables.grants
 _ABOUT_REQUESTS = (OutboxKind.CARD, OutboxKind.ASKED)
-# What these show lasts for days only.
-_ABOUT_JOINING = (OutboxKind.KNOCK, OutboxKind.INVITATION, OutboxKind.FAREWELL)
+# What these show lasts for days only; the last are cards that were taken out of their chat.
+_PASSING = (
+    *(OutboxKind.KNOCK, OutboxKind.INVITATION, OutboxKind.FAREWELL, OutboxKind.LEAVING),
+    OutboxKind.DELETE,
+)
 _ABOUT = (
     select(_posted)
     .where(_posted.c.kind == bindparam("kind"), _posted.c.subject == bindparam("subject"))
     .order_by(_posted.c.posted_at)
+)
+_REMEMBER = insert(_posted)
+_FORGET = delete(_posted).where(
+    _posted.c.chat_id == bindparam("chat"), _posted.c.message_id == bindparam("message")
 )
 
 
 class PostedMessages(Repository):
     async def remember(self, message: PostedMessage) -> None:
         await self.forget(message.chat_id, message.message_id)
-        await self._connection.execute(insert(_posted).values(**asdict(message)))
+        await self._connection.execute(_REMEMBER, asdict(message))
 
     async def about(self, kind: OutboxKind, subject: str) -> Sequence[PostedMessage]:
         """All messages of one kind about one thing: the cards of a request, for example."""
@@ -88,9 +95,7 @@ class PostedMessages(Repository):
         await self._connection.execute(delete(_posted))
 
     async def forget(self, chat_id: ChatId, message_id: int) -> None:
-        await self._connection.execute(
-            delete(_posted).where(_posted.c.chat_id == chat_id, _posted.c.message_id == message_id)
-        )
+        await self._connection.execute(_FORGET, {"chat": chat_id, "message": message_id})
 
     async def prune(self, before: datetime) -> None:
         """Forgets what was posted before, and says nothing that may still change.
@@ -121,10 +126,10 @@ class PostedMessages(Repository):
             .where(lasts, _asked.c.was_owner.is_(None))
         )
         of_uses = and_(_posted.c.kind == OutboxKind.ASKED_USE, _posted.c.subject.not_in(unanswered))
-        of_joining = _posted.c.kind.in_(_ABOUT_JOINING)
+        passing = _posted.c.kind.in_(_PASSING)
         await self._connection.execute(
             delete(_posted).where(
                 _posted.c.posted_at < before,
-                or_(of_requests, of_profiles, of_uses, of_joining),
+                or_(of_requests, of_profiles, of_uses, passing),
             )
         )

@@ -4,13 +4,24 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from storage import tables
-from storage.batches import batches
-from storage.records import GrantId, Proof, ServerName
+from storage.batches import AT_ONCE, batches
+from storage.records import GrantId, GrantState, Proof, ServerName
 from storage.repository import Repository, values_of
 
+_grants = tables.grants
 _proofs = tables.proofs
 _OPEN = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_(None))
 _OF = (
@@ -27,6 +38,24 @@ _FORGET = delete(_proofs).where(
 _ADD = insert(_proofs)
 # Those that will never come, since their server was taken out.
 DROPPED = (_proofs.c.proved.is_(False), _proofs.c.dropped_at.is_not(None))
+_before = bindparam("before", type_=tables.UtcTime)
+_of_same = _proofs.alias()
+_FORGOTTEN = (
+    select(_proofs.c.grant_id)
+    .distinct()
+    .join(_grants, _grants.c.id == _proofs.c.grant_id)
+    .where(
+        # A proof is never seen later than its next try would have been.
+        _proofs.c.next_try_at < _before,
+        _grants.c.state.in_((GrantState.REVOKED, GrantState.EXPIRED)),
+        _grants.c.not_after < _before,
+        ~exists().where(
+            _of_same.c.grant_id == _proofs.c.grant_id,
+            or_(_of_same.c.next_try_at >= _before, _of_same.c.dropped_at >= _before),
+        ),
+    )
+    .limit(AT_ONCE)
+)
 
 
 class Proofs(Repository):
@@ -124,6 +153,19 @@ class Proofs(Repository):
         await self._connection.execute(
             update(_proofs).where(_proofs.c.server == server, *_OPEN).values(dropped_at=now)
         )
+
+    async def prune(self, before: datetime) -> bool:
+        """Forgets some of what is long over; whether there may be more of it.
+
+        That is: of a grant that has ended everywhere, all that its servers have shown, where the
+        certificate was over by then, too, and each of them was looked at before. Until the
+        certificate is over an end may come to be in doubt again.
+        """
+        rows = await self._connection.execute(_FORGOTTEN, {"before": before})
+        over = list(rows.scalars())
+        if over:
+            await self._connection.execute(delete(_proofs).where(_proofs.c.grant_id.in_(over)))
+        return len(over) == AT_ONCE
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Proof]:
         rows = await self._connection.execute(

@@ -94,6 +94,7 @@ class OutboxKind(StrEnum):
     CUT_SESSION = "cut_session"  # ends a session of somebody's, and says what became of it
     INVITATION = "invitation"  # for an admin to pass on; the link is made when it is sent
     KNOCK = "knock"  # a stranger who asks to join, for an admin to answer
+    LEAVING = "leaving"  # somebody seems to have left: an admin says whether their access ends
     FAREWELL = "farewell"  # somebody is off the list, which may be taken back for a while
     ASKED_USE = "asked_use"  # a use of a profile, of which its owner says whether it was theirs
     MENU = "menu"  # no message: the command menu of a private chat
@@ -301,14 +302,12 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class GrantRevocation:
-    """An entry of the CRL that a grant makes; `crl_reason` and `end_known` as in `Grant`."""
+    """An entry of the CRL that a grant makes; `crl_reason` as in `Grant`."""
 
     serial: str
     revoked_at: datetime
-    not_after: datetime
     reason: EndReason
     crl_reason: str | None = None
-    end_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

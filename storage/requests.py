@@ -33,6 +33,23 @@ _DECISIONS_ON = (
     .order_by(_decisions.c.id)
 )
 _LAST_DECISION = select(func.max(_decisions.c.id))
+_DECIDE = (
+    update(_requests)
+    .where(
+        _requests.c.id == bindparam("request"),
+        _requests.c.state.in_(bindparam("open", expanding=True)),
+    )
+    .values(
+        state=bindparam("after"),
+        decided_by=bindparam("by"),
+        decided_by_name=bindparam("by_name"),
+        decided_at=bindparam("at"),
+        undo_until=bindparam("until"),
+        duration=func.coalesce(
+            bindparam("given", type_=_requests.c.duration.type), _requests.c.duration
+        ),
+    )
+)
 
 
 class Requests(Repository):
@@ -227,22 +244,18 @@ class Requests(Repository):
         Args:
             later: what is approved is to begin at its time, and until then it can be ended.
         """
-        values: dict[str, Any] = {
-            "state": RequestState.SCHEDULED if later else _STATE_AFTER[verdict],
-            "decided_by": by,
-            "decided_by_name": by_name,
-            "decided_at": at,
-            "undo_until": undo_until,
+        values = {
+            "request": request_id,
+            # Only a request that names its server can be approved or denied.
+            "open": _MAY_BECOME[verdict],
+            "after": RequestState.SCHEDULED if later else _STATE_AFTER[verdict],
+            "by": by,
+            "by_name": by_name,
+            "at": at,
+            "until": undo_until,
+            "given": duration,
         }
-        if duration is not None:
-            values["duration"] = duration
-        # Only a request that names its server can be approved or denied.
-        open_states = _MAY_BECOME[verdict]
-        done = await self._connection.execute(
-            update(_requests)
-            .where(_requests.c.id == request_id, _requests.c.state.in_(open_states))
-            .values(**values)
-        )
+        done = await self._connection.execute(_DECIDE, values)
         if done.rowcount != 1:
             return False
         await self._note(request_id, by, verdict, duration, at)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # The newest revision in storage/migrations/versions; a test compares the two. Knowing it here
 # spares every start the import of Alembic.
-HEAD = "0038"
+HEAD = "0039"
 
 
 def bring_up_to_date(connection: Connection) -> None:
@@ -54,7 +54,7 @@ def _revision(connection: Connection) -> str | None:
         return None
     if "alembic_version" not in tables:
         raise ForeignDatabase(
-            "The database has tables that are not vpnbot's; set VPNBOT_DATABASE_URL or "
+            "The database has tables that aren't vpnbot's; set VPNBOT_DATABASE_URL or "
             "VPNBOT_DATA_DIR to a place of its own."
         )
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -71,7 +71,7 @@ def require_known(revision: str | None) -> None:
         ScriptDirectory.from_config(_config()).get_revision(revision)
     except CommandError as error:
         raise NewerSchema(
-            f"The database has schema {revision}, which this vpnbot does not know; "
+            f"The database has schema {revision}, which this vpnbot doesn't know; "
             "install the newer version again."
         ) from error
 

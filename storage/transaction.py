@@ -19,6 +19,7 @@ from storage.inbox import Inbox
 from storage.invitations import Invitations
 from storage.keys import Keys
 from storage.knocks import Knocks
+from storage.leavings import Leavings
 from storage.listings import Listings
 from storage.outbox import Outbox
 from storage.pauses import Pauses
@@ -48,6 +49,7 @@ class Transaction:
         self.invitations = Invitations(connection)
         self.knocks = Knocks(connection)
         self.farewells = Farewells(connection)
+        self.leavings = Leavings(connection)
         self.servers = Servers(connection)
         self.pauses = Pauses(connection)
         self.requests = Requests(connection)

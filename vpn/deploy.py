@@ -311,7 +311,7 @@ async def _check_folder(spec: ServerSpec, host: ServerHost) -> None:
     ]
     if not others and await host.read(CONF) == render_server_conf(spec).encode():
         return  # it has lost its unit
-    owner = f"belongs to the server '{others[0]}'" if others else "is not empty"
+    owner = f"belongs to the server '{others[0]}'" if others else "isn't empty"
     raise DirectoryInUse(f"{spec.directory} {owner}; choose a folder of its own.")
 
 
@@ -345,13 +345,15 @@ async def _identity_in_place(
         and _is_server_certificate(certificate, name)
         and key_fits(certificate, key_pem)
         and certificate.not_valid_before_utc <= now
-        and (
-            now < certificate.not_valid_after_utc - SERVER_CERTIFICATE_RENEW_BEFORE
-            # A new one could not last longer.
-            or certificate.not_valid_after_utc >= issuer.not_valid_after_utc
-        )
+        and not ends_soon(certificate, issuer, now)
     )
     return ServerIdentity(certificate_pem.decode(), key_pem.decode()) if stays else None
+
+
+def ends_soon(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> bool:
+    """Whether a new one is due, which would last longer."""
+    end = certificate.not_valid_after_utc
+    return now >= end - SERVER_CERTIFICATE_RENEW_BEFORE and end < issuer.not_valid_after_utc
 
 
 def _parse_certificate(pem: bytes | None) -> x509.Certificate | None:

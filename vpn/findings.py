@@ -48,6 +48,16 @@ class FindingCode(StrEnum):
     CONFIGURATION_CHANGED = "configuration_changed"  # other places than at the adoption
 
 
+# With these lists in the place of ours OpenVPN may have let in whom ours would have refused.
+LETS_IN = (
+    FindingCode.CRL_MISSING,
+    FindingCode.CRL_DAMAGED,  # among others several lists in one file
+    FindingCode.CRL_NOT_OURS,
+    FindingCode.CRL_FOREIGN,
+    FindingCode.CRL_PUT_BACK,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing found. `detail` is one plain line for an operator, without secrets."""

@@ -81,7 +81,7 @@ def kill_command(name: CommonName) -> str:
         ValueError: the name would mean something else in the command.
     """
     if not can_be_killed(name):
-        raise ValueError(f"{name!r} cannot be said in a kill command")
+        raise ValueError(f"{name!r} can't be said in a kill command")
     if valid_common_name(name):
         return f"kill {name}"
     return 'kill "' + _QUOTED.sub(r"\\\1", name) + '"'

@@ -114,7 +114,7 @@ def parse_remote(text: str) -> Remote:
         )
     port = int(match["port"] or DEFAULT_PORT)
     if not 1 <= port <= HIGHEST_PORT:
-        raise InvalidRemote(f"The port of {text!r} is not between 1 and {HIGHEST_PORT}.")
+        raise InvalidRemote(f"The port of {text!r} isn't between 1 and {HIGHEST_PORT}.")
     protocol = (match["protocol"] or Protocol.UDP).lower()
     if protocol not in set(Protocol):
         raise InvalidRemote(f"The protocol of {text!r} must be udp or tcp.")
@@ -189,9 +189,9 @@ def check_spec(spec: ServerSpec) -> None:
     """
     check_server_name(spec.name)
     if not _ACCOUNT.fullmatch(spec.account):
-        raise InvalidServer(f"{spec.account!r} is no name of a system account.")
+        raise InvalidServer(f"{spec.account!r} isn't a name of a system account.")
     if not 1 <= spec.listen_port <= HIGHEST_PORT:
-        raise InvalidServer(f"The port {spec.listen_port} is not between 1 and {HIGHEST_PORT}.")
+        raise InvalidServer(f"The port {spec.listen_port} isn't between 1 and {HIGHEST_PORT}.")
     _check_directory(spec.directory)
     _check_network(spec.network)
     if spec.network6 is not None:
@@ -222,7 +222,7 @@ def _check_network(network: IPv4Network) -> None:
             f"The network {network} must be between /{_WIDEST_PREFIX} and /{_NARROWEST_PREFIX}."
         )
     if network.is_multicast or network.is_loopback or network.is_link_local or network.is_reserved:
-        raise InvalidServer(f"The network {network} cannot be given to clients; choose 10.x.")
+        raise InvalidServer(f"The network {network} can't be given to clients; choose 10.x.")
 
 
 def _check_network6(network6: IPv6Network, network: IPv4Network) -> None:
@@ -235,7 +235,7 @@ def _check_network6(network6: IPv6Network, network: IPv4Network) -> None:
             f"each address of {network} has one there."
         )
     if network6.is_multicast or network6.is_loopback or network6.is_link_local:
-        raise InvalidServer(f"The network {network6} cannot be given to clients; choose fdxx:….")
+        raise InvalidServer(f"The network {network6} can't be given to clients; choose fdxx:….")
 
 
 def next_free_network(taken: Iterable[IPv4Network]) -> IPv4Network:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.access import approvals, messages, roles
 from bot.access.case import Case
+from bot.access.hearing import hear
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Act, may, require
 from bot.access.refusals import Refusal, Refused
@@ -31,6 +32,8 @@ async def go(case: Case, user_id: UserId, until: datetime) -> None:
         raise Refused(Refusal.NOBODY_ELSE_DECIDES)
     name = case.actor.name if person is None else person.name
     await case.tx.people.know(user_id, name, case.now)
+    # Of a person with two accounts it is one absence, whichever they say it by.
+    await _end(case, user_id)
     await case.tx.absences.put(Absence(user_id, case.now, until))
     day = until.isoformat()
     await case.record("absence.begin", f"user:{user_id}", user_name=name, until=day)
@@ -50,13 +53,26 @@ async def come_back(case: Case, user_id: UserId) -> None:
         Refused: ADMINS_ONLY, NOT_YOURS, NOT_AWAY.
     """
     _require_own(case, user_id)
-    if not await case.tx.absences.end(user_id):
+    if not await _end(case, user_id):
         raise Refused(Refusal.NOT_AWAY)
     name = await case.tx.people.name_of(user_id)
     await case.record("absence.end", f"user:{user_id}", user_name=name)
     if case.actor.is_operator:
         await messages.notice(case, user_id, Notice.BACK)
     await _send_what_is_missing(case)
+
+
+async def until(case: Case, user_id: UserId) -> datetime | None:
+    """Until when somebody is away, by whichever of their accounts; None while they are here."""
+    accounts = await case.tx.people.accounts_of(user_id)
+    found = [one.until for one in await case.tx.absences.now(case.now) if one.user_id in accounts]
+    return max(found, default=None)
+
+
+async def _end(case: Case, user_id: UserId) -> bool:
+    """False where they were not away, by any of their accounts."""
+    accounts = await case.tx.people.accounts_of(user_id)
+    return any([await case.tx.absences.end(account) for account in accounts])
 
 
 def _require_own(case: Case, user_id: UserId) -> None:
@@ -104,6 +120,6 @@ async def _send_what_is_missing(case: Case) -> None:
         posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))
         has = {message.chat_id for message in posted}
         has |= {chat for chat, number in on_the_way if number == request.id}
-        for one in await approvals.asked(case, request):
+        for one in await approvals.asked(case, await hear(case, request)):
             if messages.private_chat(one) not in has:
                 await messages.card(case, one, request.id)

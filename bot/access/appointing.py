@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bot.access import approvals, invitations, messages, revocation, roles
 from bot.access.case import Case
+from bot.access.hearing import hear
 from bot.access.messages import Notice
 from bot.access.permission import Act, may, require, telegram_key
 from bot.access.refusals import Refusal, Refused
@@ -42,7 +43,32 @@ async def appoint(
     groups: then they decide for those that name them, see `vpnbot group edit --approvers`.
 
     Raises:
-        Refused: ADMINS_ONLY, ADMIN_BY_SETTINGS, ROLE_GROUPS, UNKNOWN_GROUP, SAME_ROLE.
+        Refused: ADMINS_ONLY, ADMIN_BY_SETTINGS, ROLE_GROUPS, UNKNOWN_GROUP, SAME_ROLE,
+            SEVERAL_APPOINT.
+    """
+    require(case.actor, Act.MANAGE_PEOPLE)
+    await _require_ours(case, user_id)
+    before = await case.tx.roles.get(user_id)
+    is_admin = before is not None and before.role is Role.ADMIN
+    decides = role is not Role.AUDITOR and not is_admin
+    if decides and not case.actor.is_operator and await _takes_several(case):
+        raise Refused(Refusal.SEVERAL_APPOINT, id=user_id, role=role)
+    return await restore(case, user_id, role, groups)
+
+
+async def _takes_several(case: Case) -> bool:
+    """Whether there is anything that one alone can't give: whom they appoint would say yes, too."""
+    by_groups = [group.approvals or 1 for group in await case.tx.groups.all()]
+    return max([case.rules.most_approvals, *by_groups]) > 1
+
+
+async def restore(
+    case: Case, user_id: UserId, role: Role, groups: Sequence[GroupName] = ()
+) -> Appointed:
+    """`appoint`, where somebody had that role before, or was given it by those who may.
+
+    Raises:
+        Refused: as `appoint`, but for SEVERAL_APPOINT.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     await _require_ours(case, user_id)
@@ -115,7 +141,9 @@ async def _bring_in_line(case: Case, user_id: UserId) -> None:
         await messages.edit_cards(case, request.id)
         posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))
         has_it = any(message.chat_id == chat for message in posted)
-        if not has_it and sent < _CARDS_SENT and await approvals.is_asked(case, request, user_id):
+        if has_it or sent >= _CARDS_SENT:
+            continue
+        if await approvals.is_asked(case, await hear(case, request), user_id):
             await messages.card(case, user_id, request.id)
             sent += 1
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.access import (
-    approvals,
     demands,
     destinations,
     durations,
@@ -16,12 +15,13 @@ from bot.access import (
 )
 from bot.access.case import Case
 from bot.access.destinations import Destination
+from bot.access.hearing import hear
 from bot.access.keys import require_way
 from bot.access.messages import DeliverNote
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.access.terms import Terms, groups_of, open_to, terms
+from bot.access.terms import Terms, open_to, terms
 from storage.devices import Device
 from storage.records import Grant, Request, RequestId, RequestState, ServerName, UserId, Verdict
 from storage.transaction import Transaction
@@ -78,7 +78,7 @@ async def ask(
     every = {one.name: one for one in await destinations.every(case.tx)}
     names = _pick([*every.values()], server)
     if not case.actor.is_operator:
-        theirs = await groups_of(case.tx, user_id)
+        theirs = await case.tx.groups.of_person(user_id)
         names = open_to(theirs, {name: every[name].names for name in names})
     chosen = names[0] if len(names) == 1 else None
     limits = Terms()
@@ -133,7 +133,7 @@ async def _supersede(case: Case, user_id: UserId) -> None:
 
 async def to_choose_from(case: Case, user_id: UserId) -> Sequence[Destination]:
     """What somebody may ask for; first what they chose the last time, then the sets."""
-    theirs = await groups_of(case.tx, user_id)
+    theirs = await case.tx.groups.of_person(user_id)
     offered = [
         one
         for one in await destinations.every(case.tx)
@@ -171,7 +171,7 @@ async def choose(case: Case, request_id: RequestId, server: ServerName) -> Asked
     found = await destinations.find(case.tx, server)
     _pick([] if found is None else [found], server)
     assert found is not None
-    groups = await groups_of(case.tx, request.user_id)
+    groups = await case.tx.groups.of_person(request.user_id)
     open_to(groups, {server: found.names})
     # A request waits with the usual duration where none was named.
     is_named = request.duration != case.rules.default_duration
@@ -230,9 +230,9 @@ async def _given_at_once(
     except Refused:
         return None
     await messages.deliver(case, requester.id, grant.id, DeliverNote.FIRST)
-    person = await case.tx.people.person_of(user_id)
-    for one in await approvals.deciders(case, request):
-        if await case.tx.people.person_of(one) != person:
+    heard = await hear(case, request)
+    for one in heard.deciders:
+        if heard.person_of(one) != heard.requester:
             await messages.card(case, one, request.id)
     return await requests.known_request(case.tx, request.id)
 

@@ -1,12 +1,13 @@
 """What was approved for later begins: its profile goes out minutes before, by what binds then."""
 
-from bot.access import approvals, demands, destinations, holdings, messages, requests
+from bot.access import approvals, demands, messages, requests
 from bot.access.case import Case
+from bot.access.hearing import Hearing, hear
 from bot.access.messages import DeliverNote, Notice
-from bot.access.permission import THE_BOT
+from bot.access.permission import THE_BOT, telegram_id
 from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
-from bot.access.terms import groups_of, open_to
+from bot.access.terms import open_to
 from storage.records import EndReason, Request, ServerName, Verdict
 
 _TAKEN = (EndReason.REVOKED, EndReason.REMOVED, EndReason.STOLEN)
@@ -40,14 +41,14 @@ async def _begin(case: Case, request: Request) -> None:
     requester = await requests.allowed_requester(case.tx, request)
     if await _is_revoked_since(case, request):
         raise Refused(Refusal.REVOKED_SINCE)
-    opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
-    open_to(await groups_of(case.tx, requester.id), opened)
-    theirs = await approvals.terms_for(case.tx, request)
-    lacking = await demands.lacking(case, request, theirs)
+    heard = await hear(case, request)
+    open_to(heard.groups, {ServerName(request.server or ""): heard.opened})
+    lacking = await demands.lacking(case, request, heard.theirs)
     if lacking is not None:
         raise lacking
-    seconds = theirs.limit(min(request.duration, case.rules.max_duration))
-    await case.tx.requests.begin(request.id, seconds)
+    if not await _is_agreed(case, heard):
+        raise Refused(Refusal.APPROVAL_OVER)
+    await case.tx.requests.begin(request.id, heard.limit)
     begun = await requests.known_request(case.tx, request.id)
     await case.record("request.begin", begun, user_id=begun.user_id)
     grant = await requests.reserve(case, begun, requester)
@@ -60,7 +61,7 @@ async def _is_revoked_since(case: Case, request: Request) -> bool:
     decided_at = request.decided_at or request.asked_at
     theirs = [
         grant
-        for account in await holdings.accounts_of(case.tx, request.user_id)
+        for account in await case.tx.people.accounts_of(request.user_id)
         for grant in await case.tx.grants.of_user(account)
     ]
     return any(
@@ -69,6 +70,17 @@ async def _is_revoked_since(case: Case, request: Request) -> bool:
         and grant.revoked_at > decided_at
         for grant in theirs
     )
+
+
+async def _is_agreed(case: Case, heard: Hearing) -> bool:
+    """Whether those who said yes may still do so, and are as many as it takes by now.
+
+    Whoever acts on the machine needs nobody else's yes.
+    """
+    if telegram_id(heard.request.decided_by or "") is None:
+        return True
+    given = await approvals.given(case, heard)
+    return not heard.vote(heard.limit).missing([one.person for one in given])
 
 
 async def _give_up(case: Case, request: Request, refused: Refused) -> None:

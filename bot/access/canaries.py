@@ -67,9 +67,9 @@ async def draw(
     except Refused:
         return ()
     authority = await case.tx.rotation.signing()
-    ends = case.now + LIFE
-    if authority in case.authorities:
-        ends = min(ends, case.authorities[authority].ends)
+    lifetime, ends = case.lifetime_of(authority), case.now + LIFE
+    if lifetime is not None:
+        ends = min(ends, lifetime.ends)
     drawn = [
         Canary(
             serial=case.chance.serial(),

@@ -1,7 +1,7 @@
 """What a use case works with: one transaction, the time, the settings, chance, and who acts."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 
@@ -39,12 +39,19 @@ class Rules:
     max_profiles: int | None = None
     # When admins are there; None: nothing is said of that.
     hours: Hours | None = None
+    # Whoever leaves this group of Telegram's may have left; None: there is none.
+    group: int | None = None
     # Whose clock people mean; None: the machine's.
     zone: tzinfo | None = None
 
     def waits_from(self, asked_at: datetime) -> datetime:
         """Since when a request waits for somebody who is there."""
         return asked_at if self.hours is None else self.hours.opens_at(asked_at)
+
+    @property
+    def most_approvals(self) -> int:
+        """How many admins have to agree to whatever takes the most of them."""
+        return self.approvals_for(self.max_duration)
 
     def approvals_for(self, duration: int) -> int:
         """How many admins have to agree to this duration, in seconds."""
@@ -70,6 +77,10 @@ class Lifetime:
     ends: datetime
 
 
+def _unknown(_number: int) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One act: all of it happens in this transaction, at this moment, on this actor's word."""
@@ -79,9 +90,9 @@ class Case:
     rules: Rules
     chance: Chance
     actor: Actor
-    # No profile works before the CA that signs it begins, and none can outlive it; by their
-    # numbers, see `storage.rotation`.
-    authorities: Mapping[int, Lifetime] = field(default_factory=dict)
+    # No profile works before the CA that signs it begins, and none can outlive it; by its number,
+    # see `storage.rotation`. None where nothing is known of it.
+    lifetime_of: Callable[[int], Lifetime | None] = _unknown
     # While the machine's clock is in doubt nothing is given out, and nothing ends by itself; after
     # an hour of that it ends all the same, by the last moment that was agreed and the time since.
     may_give: bool = True

@@ -5,9 +5,11 @@ has to be said anew, and the buttons of cards that showed it as it was do nothin
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.access import approvals, demands, durations, grants, messages, requests
 from bot.access.case import Case
+from bot.access.hearing import Hearing, hear
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
@@ -19,9 +21,13 @@ _CHANGES = 10
 
 async def other_durations(case: Case, request: Request) -> Sequence[int]:
     """For how long else its requester may want it, in seconds, the shortest first."""
-    limit = (await approvals.terms_for(case.tx, request)).limit(case.rules.max_duration)
-    others = durations.others(limit, case.rules.default_duration, request.duration)
-    return await approvals.that_help(case, request, others)
+    return _others(await hear(case, request))
+
+
+def _others(heard: Hearing) -> Sequence[int]:
+    limit = heard.theirs.limit(heard.rules.max_duration)
+    others = durations.others(limit, heard.rules.default_duration, heard.request.duration)
+    return heard.that_help(others)
 
 
 async def changeable(case: Case, request_id: RequestId) -> Request:
@@ -48,11 +54,12 @@ async def change_duration(case: Case, request_id: RequestId, seconds: int) -> Re
     request = await changeable(case, request_id)
     if seconds == request.duration:
         return request
-    limit = (await approvals.terms_for(case.tx, request)).limit(case.rules.max_duration)
-    durations.within_limit(seconds, limit)
-    if seconds not in await other_durations(case, request):
+    heard = await hear(case, request)
+    durations.within_limit(seconds, heard.theirs.limit(case.rules.max_duration))
+    if seconds not in _others(heard):
         raise Refused(Refusal.NOT_OFFERED)
-    await grants.require_outlived(case, case.after(seconds))
+    begins = request.starts_at or case.now
+    await grants.require_outlived(case, begins + timedelta(seconds=seconds))
     was = durations.format_duration(request.duration)
     return await _change(case, request, duration=seconds, reason=request.reason, was=was)
 
@@ -68,7 +75,7 @@ async def change_reason(case: Case, request_id: RequestId, reason: str) -> Reque
     reason = clean(reason, REASON_LENGTH)
     if not reason:
         raise Refused(Refusal.NO_WORDS)
-    demands.require_reason(case, reason, await approvals.terms_for(case.tx, request))
+    demands.require_reason(case, reason, (await hear(case, request)).theirs)
     if reason == request.reason:
         return request
     was = request.reason
@@ -78,7 +85,7 @@ async def change_reason(case: Case, request_id: RequestId, reason: str) -> Reque
 async def _change(case: Case, request: Request, *, duration: int, reason: str, was: str) -> Request:
     if (await case.tx.request_notes.of(request.id)).revision >= _CHANGES:
         raise Refused(Refusal.CHANGED_TOO_OFTEN, count=_CHANGES)
-    before = await approvals.asked(case, request)
+    before = await approvals.asked(case, await hear(case, request))
     if not await case.tx.request_notes.change(
         request.id, duration=duration, reason=reason, at=case.now
     ):
@@ -86,7 +93,7 @@ async def _change(case: Case, request: Request, *, duration: int, reason: str, w
     request = await requests.own(case, request.id)
     await case.record("request.change", request, reason=reason, was=was)
     await messages.edit_cards(case, request.id)
-    for one in await approvals.asked(case, request):
+    for one in await approvals.asked(case, await hear(case, request)):
         if one not in before:
             await messages.card(case, one, request.id)
     return request

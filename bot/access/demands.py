@@ -4,8 +4,9 @@ All of it binds at the moment of the act: a request from before a rule is judged
 """
 
 from collections.abc import Collection
+from datetime import timedelta
 
-from bot.access import holdings
+from bot.access import approvals
 from bot.access.case import Case
 from bot.access.lineage import Lineage
 from bot.access.permission import Actor
@@ -15,6 +16,8 @@ from storage.group_records import Group, Reason
 from storage.records import Grant, Request, RequestId, ServerName, UserId
 
 _STANDING = "group:"
+# So long what an admin has decided against somebody goes before what their group gives at once.
+_NO_LASTS = timedelta(days=1)
 # To whoever asks, and to whoever would approve.
 _TO_APPROVE = {
     Refusal.REASON_NEEDED: Refusal.REASON_MISSING,
@@ -77,7 +80,7 @@ async def _live(case: Case, user_id: UserId) -> list[Grant]:
     """What the person has by any account; what was taken over from before was given by nobody."""
     return [
         grant
-        for account in await holdings.accounts_of(case.tx, user_id)
+        for account in await case.tx.people.accounts_of(user_id)
         for grant in await case.tx.grants.live_of_user(account)
         if grant.imported_at is None
     ]
@@ -95,8 +98,10 @@ async def standing_for(
     """The group by whose standing approval this is given at once, and for how many seconds.
 
     None where admins are asked: nothing of the kind was said for this person, it is not for that
-    long, or they have a live profile for one of these servers already. What nobody named is
-    shortened to it. From the duration on that needs several admins by the settings, they decide.
+    long, they have a live profile for one of these servers already, or an admin has said no to
+    them, or ended access of theirs, within the last day: that is a newer word than the group's.
+    What nobody named is shortened to it. From the duration on that needs several admins by the
+    settings, they decide.
 
     Args:
         wanted: in seconds.
@@ -110,6 +115,8 @@ async def standing_for(
         return None
     live = await _live(case, user_id)
     if any(not set(servers).isdisjoint(grant.servers) for grant in live):
+        return None
+    if await approvals.against(case.tx, user_id, case.now - _NO_LASTS):
         return None
     return group, seconds
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from shlex import quote
 
 from bot.access import messages
 from bot.access.case import Case
@@ -28,14 +27,12 @@ class ServerEnd:
     """When a server's own certificate ends.
 
     Attributes:
-        config, remote: of a server with its operator's own configuration, which is renewed by
-            another command; None of any other.
+        renew: the shell line that gives it a new one.
     """
 
     server: ServerName
     ends_at: datetime
-    config: str | None = None
-    remote: str | None = None
+    renew: str
 
 
 def due(
@@ -71,13 +68,14 @@ async def warn(case: Case, authority_ends_at: datetime, servers: Iterable[Server
     for end in servers:
         if await _is_due(case, f"server:{end.server}", end.ends_at, told) is None:
             continue
-        code = Notice.SERVER_CERTIFICATE_ENDS
-        values = {"server": end.server, "until": end.ends_at.isoformat(timespec="seconds")}
-        if end.config is not None and end.remote is not None:
-            code = Notice.ADOPTED_CERTIFICATE_ENDS
-            # A path of the operator's, in a command that somebody copies.
-            values |= {"config": quote(end.config), "remote": end.remote}
-        await messages.tell_admins(case, code, **values)
+        until = end.ends_at.isoformat(timespec="seconds")
+        await messages.tell_admins(
+            case,
+            Notice.SERVER_CERTIFICATE_ENDS,
+            server=end.server,
+            until=until,
+            renew=end.renew,
+        )
     due_now: dict[tuple[int, Notice], list[Grant]] = {}
     for grant in await case.tx.grants.not_over():
         # Of an imported one it may not be known when it began.

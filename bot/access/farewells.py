@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.access import appointing, groups, messages
+from bot.access import appointing, groups, leaving, messages
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import Act, require
@@ -91,7 +91,7 @@ async def require_undoable(case: Case, number: FarewellId) -> Farewell:
     for account in farewell.accounts:
         # Without a group of theirs they could get more than they could.
         for name in (*account.groups, *account.role_groups):
-            if name not in known:
+            if name not in known or name in account.gone:
                 raise Refused(Refusal.FAREWELL_GROUP_GONE, group=name, **who)
     return farewell
 
@@ -110,6 +110,7 @@ async def undo(case: Case, number: FarewellId) -> Farewell:
             name = await case.tx.people.name_of(account.id)
             await case.tx.people.allow(account.id, name, case.now)
             await case.tx.invitations.forget_removal(account.id)
+            await leaving.put_back(case, account.id, farewell.at)
             await case.record("user.restore", f"user:{account.id}", user_name=name)
         # First of all, so that they are not back for a moment.
         if account.pause is not None:
@@ -118,7 +119,7 @@ async def undo(case: Case, number: FarewellId) -> Farewell:
             await groups.join(case, GroupName(group), account.id)
         if account.role is not None:
             names = [GroupName(group) for group in account.role_groups]
-            await appointing.appoint(case, account.id, account.role, names)
+            await appointing.restore(case, account.id, account.role, names)
         if account.allowed and account.id != case.actor.user_id:
             who = {"admin": case.actor.name, "by": case.actor.key}
             await messages.notice(case, account.id, Notice.ON_LIST_AGAIN, **who)

@@ -15,7 +15,7 @@ from bot.access.messages import DeliverNote, Notice
 from bot.access.names import common_name
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.access.terms import groups_of, open_to, terms_of
+from bot.access.terms import open_to, terms_of
 from storage.key_records import KeyWay
 from storage.records import (
     LIVE_STATES,
@@ -120,7 +120,7 @@ async def require_outlived(case: Case, not_after: datetime) -> int:
     never be made, or would work for nobody.
     """
     number = await case.tx.rotation.signing()
-    authority = case.authorities.get(number)
+    authority = case.lifetime_of(number)
     if authority is None:
         return number
     if case.now < authority.begins:
@@ -150,7 +150,9 @@ async def renew(case: Case, grant_id: GrantId, *, note: DeliverNote = DeliverNot
     if old.not_after - case.now < SHORTEST_RENEWAL:
         raise Refused(Refusal.GRANT_ENDS_SOON)
     if not case.actor.is_operator:
-        open_to(await groups_of(case.tx, old.owner), {ServerName(old.server or ""): old.servers})
+        open_to(
+            await case.tx.groups.of_person(old.owner), {ServerName(old.server or ""): old.servers}
+        )
     await require_way(case, old.owner)
     await pace.may_renew(case, old.owner)
     await revocation.begin(case, [old], EndReason.REPLACED)

@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from bot.access import approvals, durations, grants, messages, revocation
+from bot.access import approvals, durations, grants, invitations, messages, revocation
 from bot.access.addresses import choose_address, suits
 from bot.access.case import Case
+from bot.access.hearing import hear
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import Network, Terms, is_within, ranges_in, terms
@@ -94,6 +95,8 @@ async def remove(case: Case, name: GroupName) -> Changed:
     before = await belongings(case)
     members = await case.tx.groups.members(name)
     # A group of this name that is made later on is another one.
+    await invitations.withdraw_all(case, into=name)
+    await case.tx.farewells.lose_group(name)
     for given in (await case.tx.roles.all()).values():
         if name in given.groups:
             kept = tuple(one for one in given.groups if one != name)
@@ -293,9 +296,10 @@ async def _refit_cards(case: Case, accounts: Collection[UserId]) -> None:
         await messages.edit_cards(case, request.id)
         posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))
         has = {message.chat_id for message in posted}
-        for one in await approvals.deciders(case, request):
+        heard = await hear(case, request)
+        for one in heard.deciders:
             is_new = messages.private_chat(one) not in has
-            if is_new and await approvals.is_asked(case, request, one):
+            if is_new and await approvals.is_asked(case, heard, one):
                 await messages.card(case, one, request.id)
 
 

@@ -40,12 +40,7 @@ async def of_accounts(
 
 async def of_person(tx: Transaction, now: datetime, user_id: UserId) -> Sequence[Holding]:
     """What a person has by any of their accounts."""
-    return await of_accounts(tx, now, await accounts_of(tx, user_id))
-
-
-async def accounts_of(tx: Transaction, user_id: UserId) -> Sequence[UserId]:
-    """All accounts of a person, the one they are known by first."""
-    return await tx.people.accounts_of(await tx.people.person_of(user_id))
+    return await of_accounts(tx, now, await tx.people.accounts_of(user_id))
 
 
 async def beside(tx: Transaction, now: datetime, grants: Sequence[Grant]) -> Sequence[Holding]:

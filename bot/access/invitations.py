@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.access import groups, messages
+from bot.access import messages, spoken
 from bot.access.case import Case
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, require
@@ -33,7 +33,10 @@ async def make(case: Case, name: str, group_names: Sequence[str]) -> Invitation:
     shown = clean(name, NAME_LENGTH)
     if not shown:
         raise Refused(Refusal.BAD_NAME)
-    named = [(await groups.known_group(case, one)).name for one in dict.fromkeys(group_names)]
+    named = [GroupName(one) for one in dict.fromkeys(group_names)]
+    for one in named:
+        if await case.tx.groups.get(one) is None:
+            raise Refused(Refusal.UNKNOWN_GROUP, group=one)
     made = await case.tx.invitations.add(
         name=shown,
         groups=named,
@@ -47,12 +50,19 @@ async def make(case: Case, name: str, group_names: Sequence[str]) -> Invitation:
 
 
 async def named_in(case: Case, text: str) -> tuple[str, list[GroupName]]:
-    """Reads `NAME [GROUP]…`: whatever words at the end name groups, behind one word of a name."""
+    """Reads `NAME [GROUP]…`: whatever words at the end name groups, behind one word of a name.
+
+    Raises:
+        Refused: INVITE_HAS_NO_END.
+    """
     first, *others = text.split() or [""]
     known = {group.name for group in await case.tx.groups.all()}
     named: list[GroupName] = []
     while others and others[-1].lower() in known:
         named.insert(0, GroupName(others.pop().lower()))
+    untimed = spoken.without_trailing(others)
+    if untimed is not None:
+        raise Refused(Refusal.INVITE_HAS_NO_END, name=" ".join([first, *untimed]))
     return " ".join([first, *others]), named
 
 
@@ -83,10 +93,17 @@ async def withdraw(case: Case, invitation_id: InvitationId) -> Invitation:
     return found
 
 
-async def withdraw_all(case: Case, *, made_by: str | None = None) -> None:
-    """Withdraws what is open; `made_by` names whose, as the trail does, else it is everybody's."""
+async def withdraw_all(
+    case: Case, *, made_by: str | None = None, into: GroupName | None = None
+) -> None:
+    """Withdraws what is open.
+
+    Args:
+        made_by: only this one's, as the trail names them.
+        into: only those into this group.
+    """
     for one in await case.tx.invitations.open(case.now):
-        if made_by in {None, one.made_by}:
+        if made_by in {None, one.made_by} and (into is None or into in one.groups):
             await case.tx.invitations.withdraw(one.id, case.now)
             await case.record("invitation.withdraw", _subject(one), user_name=one.name)
             await messages.edit_invitation(case, one.id)

@@ -5,6 +5,7 @@ from what is true by then.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from bot.access import roles
 from bot.access.case import Case
 from bot.access.lineage import Lineage
-from storage.joining_records import FarewellId
+from storage.joining_records import FarewellId, LeavingId
 from storage.records import (
     ChatId,
     Grant,
@@ -83,7 +84,6 @@ class Notice(StrEnum):
     HOST_KEY_AGREED = "host_key_agreed"
     CA_ENDS = "ca_ends"
     SERVER_CERTIFICATE_ENDS = "server_certificate_ends"
-    ADOPTED_CERTIFICATE_ENDS = "adopted_certificate_ends"  # of a server of the operator's making
     CERTIFICATES_END = "certificates_end"  # clients' with a long life, most of them imported
     SERVERS_CERTIFICATES_END = "servers_certificates_end"  # imported ones
     AUDIT_HEAD = "audit_head"
@@ -156,7 +156,8 @@ async def take_earlier(case: Case, newest: PostedMessage) -> None:
     for message in await case.tx.posted.about(newest.kind, newest.subject):
         is_earlier = message.chat_id == newest.chat_id and message.message_id != newest.message_id
         if is_earlier and message.posted_at > case.now - _DELETABLE:
-            await case.tx.posted.forget(message.chat_id, message.message_id)
+            # Remembered as what it is now: somebody may be answering it.
+            await case.tx.posted.remember(replace(message, kind=OutboxKind.DELETE))
             payload: Payload = {"message": message.message_id}
             await case.tx.outbox.add(message.chat_id, OutboxKind.DELETE, payload, now=case.now)
 
@@ -185,9 +186,13 @@ async def edit_card(case: Case, message: PostedMessage, *, afresh: bool = True) 
         "message": message.message_id,
         "kind": message.kind,
     }
+    waiting = await case.tx.outbox.untried(message.chat_id, OutboxKind.EDIT_CARD)
+    if payload in waiting:
+        return  # which shows what is true once it is sent
     if not afresh:
         payload["afresh"] = False
-    await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT_CARD, payload, now=case.now)
+    if payload not in waiting:
+        await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT_CARD, payload, now=case.now)
 
 
 async def follow(case: Case, grant: Grant) -> None:
@@ -233,7 +238,8 @@ async def edit(case: Case, message: PostedMessage, *, outdated: bool = False) ->
     }
     if outdated:
         payload["outdated"] = True
-    await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
+    if payload not in await case.tx.outbox.untried(message.chat_id, OutboxKind.EDIT):
+        await case.tx.outbox.add(message.chat_id, OutboxKind.EDIT, payload, now=case.now)
 
 
 async def asked_use(case: Case, user_id: UserId, number: AskedUseId) -> None:
@@ -282,6 +288,19 @@ async def edit_knocks(case: Case, user_id: UserId) -> None:
         await case.tx.posted.forget(message.chat_id, message.message_id)
 
 
+async def leaving(case: Case, admin: UserId, number: LeavingId) -> None:
+    """Somebody seems to have left."""
+    payload: Payload = {"leaving": number}
+    await case.tx.outbox.add(private_chat(admin), OutboxKind.LEAVING, payload, now=case.now)
+
+
+async def edit_leavings(case: Case, number: LeavingId) -> None:
+    """Every admin's card says what was decided, and has no buttons any more."""
+    for message in await case.tx.posted.about(OutboxKind.LEAVING, str(number)):
+        await edit(case, message)
+        await case.tx.posted.forget(message.chat_id, message.message_id)
+
+
 async def edit_invitation(case: Case, invitation_id: int) -> None:
     """The message with the link says what became of it, and has no link any more."""
     for message in await case.tx.posted.about(OutboxKind.INVITATION, str(invitation_id)):
@@ -294,7 +313,7 @@ async def catch_up(case: Case, user_id: UserId) -> None:
     for message in await case.tx.posted.newest_in(private_chat(user_id), _CAUGHT_UP):
         if message.kind in (OutboxKind.CARD, OutboxKind.ASKED):
             await edit_card(case, message, afresh=False)
-        else:
+        elif message.kind is not OutboxKind.DELETE:
             await edit(case, message)
 
 

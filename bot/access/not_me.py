@@ -6,20 +6,22 @@ say what it likes: it makes nobody's access live longer, and asks nobody twice a
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 
-from bot.access import holdings, messages, revocation, roles
+from bot.access import messages, revocation, roles
 from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.usage import Change, Use, address_of
-from storage.records import LIVE_STATES, EndReason, Grant, GrantId
+from storage.records import LIVE_STATES, EndReason, Grant, GrantId, OutboxKind, UserId
 from storage.use_records import AskedUse, AskedUseId, UseKind
 
 # What one household, or one office, has of the two kinds of addresses.
 _NETWORK_BITS = {4: 24, 6: 48}
+# So long ago, and so many, may be what somebody is asked about who lets the bot write again.
+_MISSED, _MISSED_MOST = timedelta(days=7), 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,15 @@ async def ask(
     return bool(uses)
 
 
+async def ask_missed(case: Case, user_id: UserId) -> None:
+    """Whoever could not be reached then is asked now, about what lives and is not long ago."""
+    on_the_way = {row.payload["use"] for row in await case.tx.outbox.open(OutboxKind.ASKED_USE)}
+    for use in await case.tx.asked_uses.unanswered(user_id, case.now - _MISSED, _MISSED_MOST):
+        is_asked = await case.tx.posted.about(OutboxKind.ASKED_USE, str(use.id))
+        if not is_asked and use.id not in on_the_way:
+            await messages.asked_use(case, user_id, use.id)
+
+
 async def answer(case: Case, number: AskedUseId, *, was_owner: bool) -> Answered:
     """The owner says whether that was them.
 
@@ -95,7 +106,7 @@ async def answer(case: Case, number: AskedUseId, *, was_owner: bool) -> Answered
         raise Refused(Refusal.NO_BUTTON)
     grant = await revocation.known_grant(case.tx, use.grant_id)
     me = case.actor.user_id
-    if me is None or grant.user_id not in await holdings.accounts_of(case.tx, me):
+    if me is None or grant.user_id not in await case.tx.people.accounts_of(me):
         raise Refused(Refusal.NOT_YOURS)
     is_over = grant.state not in LIVE_STATES
     if use.was_owner is False or (was_owner and (use.was_owner or is_over)):

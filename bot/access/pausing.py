@@ -11,7 +11,7 @@ from datetime import datetime
 from bot.access import holdings, messages, revocation
 from bot.access.case import Case
 from bot.access.messages import Notice
-from bot.access.permission import THE_BOT, Act, require
+from bot.access.permission import THE_BOT, Act, require, telegram_id
 from bot.access.refusals import Refusal, Refused
 from storage.pauses import PersonPause
 from storage.records import Grant, GrantState, OutboxKind, Person, UserId
@@ -43,7 +43,7 @@ async def pause(case: Case, user_id: UserId, until: datetime | None) -> Paused:
     Said again, it changes until when; what is not proved yet comes back with the rest.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, PAUSE_OVER.
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_ALLOWED_YET, PAUSE_OVER, OWN_PAUSE.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     if until is not None and until <= case.now:
@@ -53,6 +53,7 @@ async def pause(case: Case, user_id: UserId, until: datetime | None) -> Paused:
     if not grants and not any(account.allowed for account in accounts):
         raise Refused(Refusal.NOT_ALLOWED_YET, name=accounts[0].name)
     before = await case.tx.pauses.some(account.id for account in accounts)
+    _refuse_own(case, accounts, before.values())
     for account in accounts:
         was = before.get(account.id)
         since = case.now if was is None else was.since
@@ -79,13 +80,14 @@ async def resume(case: Case, user_id: UserId) -> Resumed:
     """Lets somebody in again by all that has not ended meanwhile; the servers follow at once.
 
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_PAUSED.
+        Refused: ADMINS_ONLY, UNKNOWN_PERSON, NOT_PAUSED, OWN_PAUSE.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
     accounts = await revocation.known_accounts(case.tx, user_id)
     before = await case.tx.pauses.some(account.id for account in accounts)
     if not before:
         raise Refused(Refusal.NOT_PAUSED, name=accounts[0].name)
+    _refuse_own(case, accounts, before.values())
     for account in accounts:
         if account.id in before:
             await case.tx.pauses.end(account.id)
@@ -94,6 +96,20 @@ async def resume(case: Case, user_id: UserId) -> Resumed:
     grants = [one for one in await _live(case, accounts) if one.not_after > case.now]
     await settle(case, grants)
     return Resumed(accounts, await case.tx.grants.some([grant.id for grant in grants]))
+
+
+def _refuse_own(case: Case, accounts: Iterable[Person], pauses: Iterable[PersonPause]) -> None:
+    """Nobody lets themselves in whom somebody else keeps out: that would be a yes to themselves.
+
+    Raises:
+        Refused: OWN_PAUSE.
+    """
+    ids = {account.id for account in accounts}
+    if case.actor.is_operator or case.actor.user_id not in ids:
+        return
+    for pause in pauses:
+        if telegram_id(pause.by) not in ids:
+            raise Refused(Refusal.OWN_PAUSE, admin=pause.by_name, id=pause.user_id)
 
 
 async def resume_due(case: Case) -> None:

@@ -10,8 +10,10 @@ from bot.access import (
     groups,
     holdings,
     invitations,
+    leaving,
     matching,
     messages,
+    not_me,
     requests,
     revocation,
     roles,
@@ -23,7 +25,7 @@ from bot.access.messages import Notice
 from bot.access.names import NAME_LENGTH, clean
 from bot.access.permission import Act, require, telegram_key
 from bot.access.refusals import Refusal, Refused
-from storage.joining_records import FarewellId
+from storage.joining_records import FarewellId, LeavingCause
 from storage.name_keys import name_key, username_key
 from storage.records import LIVE_STATES, EndReason, Grant, Person, UserId
 
@@ -174,13 +176,14 @@ async def link(case: Case, user_id: UserId, same_as: UserId) -> None:
         Refused: ADMINS_ONLY, UNKNOWN_PERSON, SAME_PERSON, LINKED_WHILE_PAUSED.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
-    await revocation.known_person(case.tx, user_id)
+    person = await revocation.known_person(case.tx, user_id)
     if same_as in await roles.admins(case.tx, case.rules):
         # An admin need not have said anything yet to be known.
         await case.tx.people.know(same_as, str(same_as), case.now)
     other = await revocation.known_person(case.tx, same_as)
     # One step only: nobody is the same as somebody who is the same as a third.
-    if other.same_as or other.id == user_id or len(await case.tx.people.accounts_of(user_id)) > 1:
+    is_known_by_it = person.same_as is None and len(await case.tx.people.accounts_of(user_id)) > 1
+    if other.same_as or other.id == user_id or is_known_by_it:
         raise Refused(Refusal.SAME_PERSON)
     await _refuse_paused(case, user_id, other.id)
     before = await groups.belongings(case)
@@ -217,11 +220,17 @@ async def _refuse_paused(case: Case, *accounts: UserId) -> None:
         raise Refused(Refusal.LINKED_WHILE_PAUSED, name=name)
 
 
-async def unreachable(case: Case, user_id: UserId) -> None:
-    """Notes that Telegram does not let the bot write to somebody, even to an unknown admin."""
+async def unreachable(case: Case, user_id: UserId, *, is_deleted: bool = False) -> None:
+    """Notes that Telegram does not let the bot write to somebody, even to an unknown admin.
+
+    Args:
+        is_deleted: their account is, so that they may have left.
+    """
     if user_id in case.rules.admins:
         await case.tx.people.know(user_id, str(user_id), case.now)
     await case.tx.people.set_reachable(user_id, reachable=False)
+    if is_deleted:
+        await leaving.notice(case, user_id, LeavingCause.DELETED)
 
 
 async def reached(case: Case, user_id: UserId) -> bool:
@@ -229,16 +238,19 @@ async def reached(case: Case, user_id: UserId) -> bool:
 
     What they missed is brought up to date. Strangers are not stored.
     """
-    if user_id in case.rules.admins:
-        await case.tx.people.know(user_id, str(user_id), case.now)
     person = await case.tx.people.get(user_id)
+    if person is None and user_id in case.rules.admins:
+        await case.tx.people.know(user_id, str(user_id), case.now)
+        person = await case.tx.people.get(user_id)
     if person is None or person.reachable is True:
         return False
     await case.tx.people.set_reachable(user_id, reachable=True)
+    await leaving.back(case, user_id, LeavingCause.DELETED)
     await messages.menu(case, user_id)
     if person.reachable is None:
         return False
     await messages.catch_up(case, user_id)
+    await not_me.ask_missed(case, user_id)
     return True
 
 
@@ -275,6 +287,7 @@ async def remove(case: Case, user_id: UserId) -> Removed:
         await case.tx.pauses.end(account.id)
         # Nor does an invitation from before let them in by it.
         await case.tx.invitations.note_removal(account.id, case.now)
+        await leaving.removed(case, account.id)
         for request in await case.tx.requests.open_of(account.id):
             await requests.withdraw(case, request, tell=False)
         await invitations.withdraw_all(case, made_by=telegram_key(account.id))

@@ -19,6 +19,7 @@ class Refusal(StrEnum):
     START_PAST = "start_past"
     START_FAR = "start_far"
     REVOKED_SINCE = "revoked_since"
+    APPROVAL_OVER = "approval_over"
     START_OVER = "start_over"  # and so is what it was for
     REASON_NEEDED = "reason_needed"
     TICKET_NEEDED = "ticket_needed"
@@ -77,6 +78,8 @@ class Refusal(StrEnum):
     APPROVER_NO_ADMIN = "approver_no_admin"
     TOO_FEW_APPROVERS = "too_few_approvers"
     ADMIN_BY_SETTINGS = "admin_by_settings"
+    OWN_PAUSE = "own_pause"  # somebody else keeps them out, who alone lets them in again
+    SEVERAL_APPOINT = "several_appoint"  # one admin would make themselves as many as it takes
     ROLE_GROUPS = "role_groups"  # belong to approvers only
     SAME_ROLE = "same_role"
     NO_ROLE = "no_role"
@@ -105,6 +108,9 @@ class Refusal(StrEnum):
     FAREWELL_LATE = "farewell_late"
     FAREWELL_OVERTAKEN = "farewell_overtaken"  # by a newer decision about them
     FAREWELL_GROUP_GONE = "farewell_group_gone"
+    LEAVING_OVER = "leaving_over"
+    LEAVING_KEPT = "leaving_kept"
+    LEAVING_OWN = "leaving_own"
     INVITATION_OVER = "invitation_over"
     INVITATION_UNKNOWN = "invitation_unknown"
     INVITATION_CLOSED = "invitation_closed"
@@ -116,6 +122,7 @@ class Refusal(StrEnum):
     FORWARDED = "forwarded"
     BAD_ID = "bad_id"
     BAD_NAME = "bad_name"
+    INVITE_HAS_NO_END = "invite_has_no_end"
     LIST_HAS_NO_END = "list_has_no_end"
 
 

@@ -10,6 +10,7 @@ from math import ceil
 
 from bot.access import approvals, changing, messages
 from bot.access.case import Case
+from bot.access.hearing import hear
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
 from storage.records import OutboxKind, Request, RequestId, RequestState, UserId
@@ -80,20 +81,17 @@ async def still_asked(case: Case, request: Request) -> Sequence[UserId]:
     """Whose word is missing, and who can be reached."""
     if request.state is not RequestState.PENDING or approvals.deadline(case, request) <= case.now:
         return ()
-    given = await approvals.given(case, request)
+    heard = await hear(case, request)
+    given = await approvals.given(case, heard)
     agreed = {one.person for one in given}
-    own = await case.tx.people.person_of(request.user_id)
-    needed = await approvals.vote(
-        case, request, min([request.duration, *(one.duration for one in given)])
-    )
+    needed = heard.vote(min([request.duration, *(one.duration for one in given)]))
     found = []
-    for one in await approvals.asked(case, request):
-        person = await case.tx.people.person_of(one)
-        account = await case.tx.people.get(one)
+    for one in await approvals.asked(case, heard):
+        person, account = heard.person_of(one), heard.accounts[one]
         counts = needed.counts(person, agreed - {person})
         can_read = account is not None and account.reachable is not False
         is_paused = await case.tx.pauses.of(one) is not None
-        if person not in {own, *agreed} and counts and can_read and not is_paused:
+        if person not in {heard.requester, *agreed} and counts and can_read and not is_paused:
             found.append(one)
     return found
 

@@ -9,20 +9,19 @@ from bot.access import (
     admins,
     approvals,
     demands,
-    destinations,
     durations,
     grants,
     messages,
     roles,
 )
-from bot.access.approvals import Vote
 from bot.access.case import Case
+from bot.access.hearing import Hearing, Vote, hear
 from bot.access.messages import DeliverNote, Notice
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import THE_BOT, Act, require, require_decision
 from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
-from bot.access.terms import groups_of, open_to
+from bot.access.terms import open_to
 from storage.records import (
     PATIENCE,
     Grant,
@@ -110,36 +109,35 @@ async def approve(
             REQUESTER_REMOVED, REQUESTER_PAUSED, OUTLIVES_AUTHORITY, UNKNOWN_SERVER, SERVER_CLOSED,
             NETWORK_FULL, CLOCK_IN_DOUBT, REASON_MISSING, TICKET_MISSING, PROFILES_FULL.
     """
-    request = await decidable(case, request_id)
+    heard = await decidable(case, request_id)
+    request = heard.request
     require_open(case, request)
     if not case.actor.is_operator:
         await admins.observe(case)
-    if seen is not None and seen != await approvals.card_digest(case, request, case.actor.user_id):
+    if seen is not None and seen != await approvals.card_digest(case, heard, case.actor.user_id):
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
     seconds = request.duration if duration is None else duration
-    limit = await approvals.limit(case, request)
     if duration is not None:
-        offered = [await approvals.offers(case, request, one) for one in (request.duration, limit)]
-        if all(seconds not in one for one in offered):
+        offered = [*heard.offers(request.duration), *heard.offers(heard.limit)]
+        if seconds not in offered:
             raise Refused(Refusal.NOT_OFFERED)
     requester = await allowed_requester(case.tx, request)
     names: list[str] = []
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-        durations.within_limit(seconds, limit)
-        opened = {ServerName(request.server or ""): await destinations.opened_by(case.tx, request)}
-        open_to(await groups_of(case.tx, requester.id), opened)
-        lacking = await demands.lacking(case, request, await approvals.terms_for(case.tx, request))
+        durations.within_limit(seconds, heard.limit)
+        open_to(heard.groups, {ServerName(request.server or ""): heard.opened})
+        lacking = await demands.lacking(case, request, heard.theirs)
         if lacking is not None:
             raise lacking
-        person = await case.tx.people.person_of(acting(case))
-        given = await approvals.given(case, request)
+        person = heard.person_of(acting(case))
+        given = await approvals.given(case, heard)
         said = [approval.duration for approval in given if approval.person == person]
         others = [approval.duration for approval in given if approval.person != person]
-        vote = await approvals.vote(case, request, min([seconds, *others]))
+        vote = heard.vote(min([seconds, *others]))
         agreed = {approval.person for approval in given if approval.person != person}
         if not vote.counts(person, agreed):
-            raise await _not_approver(case, request, vote)
+            raise _not_approver(heard, vote)
         missing = vote.missing({*agreed, person})
         if missing > 0 and said == [seconds]:
             raise Refused(Refusal.AGREED_ALREADY)
@@ -169,7 +167,7 @@ async def approve(
 
 async def approve_without_delivery(case: Case, request_id: RequestId) -> Grant:
     """Decides and reserves, on an operator's word; the caller brings the profile to its owner."""
-    request = await decidable(case, request_id)
+    request = (await decidable(case, request_id)).request
     requester = await allowed_requester(case.tx, request)
     return await give(case, request, requester, request.duration)
 
@@ -191,7 +189,7 @@ async def deny(
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, ALREADY_DECIDED, CARD_CHANGED, NO_WORDS.
     """
-    request = await decidable(case, request_id, also=RequestState.SCHEDULED)
+    request = (await decidable(case, request_id, also=RequestState.SCHEDULED)).request
     notes = await case.tx.request_notes.of(request_id)
     if seen is not None and seen != notes.revision:
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
@@ -201,7 +199,9 @@ async def deny(
     reason = {"why": why} if why else {"words": said} if said else {}
     if reason:
         await case.tx.request_notes.deny(request_id, why=why, words=said or None)
-    decided = await decide(case, request_id, Verdict.DENY, **reason)
+    # What was approved for later and is denied after its time to be decided can't be open again.
+    stays = approvals.deadline(case, request) <= case.now
+    decided = await decide(case, request_id, Verdict.DENY, stays=stays, **reason)
     who = {"admin": case.actor.name, "by": case.actor.key}
     code = Notice.REQUEST_DENIED_BECAUSE if reason else Notice.REQUEST_DENIED
     await messages.notice(case, request.user_id, code, server=request.server, **who, **reason)
@@ -253,7 +253,7 @@ async def due(case: Case) -> list[Request]:
 async def refit(case: Case) -> None:
     """Updates the cards whose offer has changed with the settings."""
     for request in await case.tx.requests.pending():
-        is_shorter = await approvals.limit(case, request) < request.duration
+        is_shorter = (await hear(case, request)).limit < request.duration
         if is_shorter or approvals.deadline(case, request) < request.expires_at:
             await messages.edit_cards(case, request.id)
 
@@ -279,15 +279,11 @@ def acting(case: Case) -> UserId:
     return case.actor.user_id
 
 
-async def _not_approver(case: Case, request: Request, vote: Vote) -> Refused:
+def _not_approver(heard: Hearing, vote: Vote) -> Refused:
     """With the names of those who may decide."""
     may = {person for quorum in vote.quorums for person in quorum.people}
-    names = [
-        await case.tx.people.name_of(admin)
-        for admin in await approvals.deciders(case, request)
-        if await case.tx.people.person_of(admin) in may
-    ]
-    return Refused(Refusal.NOT_APPROVER, names=names, request=request.id)
+    names = [heard.name_of(one) for one in heard.deciders if heard.person_of(one) in may]
+    return Refused(Refusal.NOT_APPROVER, names=names, request=heard.request.id)
 
 
 async def allowed_requester(tx: Transaction, request: Request) -> Person:
@@ -331,7 +327,7 @@ async def reserve(case: Case, request: Request, requester: Person) -> Grant:
 
 async def announce(case: Case, request: Request) -> None:
     """Sends its card to whoever is asked."""
-    for one in await approvals.asked(case, request):
+    for one in await approvals.asked(case, await hear(case, request)):
         await messages.card(case, one, request.id)
 
 
@@ -358,39 +354,41 @@ async def own(case: Case, request_id: RequestId) -> Request:
 
 async def decidable(
     case: Case, request_id: RequestId, *, also: RequestState | None = None
-) -> Request:
+) -> Hearing:
     """A request that waits for a decision, on which whoever acts has a say.
 
     Raises:
         Refused: ALREADY_DECIDED, and what `may_be_decided_by` says.
     """
-    request = await may_be_decided_by(case, request_id)
-    if request.state not in {RequestState.PENDING, also}:
+    heard = await may_be_decided_by(case, request_id)
+    if heard.request.state not in {RequestState.PENDING, also}:
         raise await already_decided(case.tx, request_id)
-    return request
+    return heard
 
 
-async def may_be_decided_by(case: Case, request_id: RequestId) -> Request:
+async def may_be_decided_by(case: Case, request_id: RequestId) -> Hearing:
     """A request on which whoever acts has a say, decided or not.
 
     Raises:
         Refused: ADMINS_ONLY, UNKNOWN_REQUEST, OWN_REQUEST, OTHER_GROUP.
     """
     require(case.actor, Act.DECIDE)
-    request = await known_request(case.tx, request_id)
+    heard = await hear(case, await known_request(case.tx, request_id))
     if not case.actor.is_operator:
         # By none of their accounts, and for whom it is by the groups of this moment.
-        person = await case.tx.people.person_of(acting(case))
-        requester = await case.tx.people.person_of(request.user_id)
-        theirs = [group.name for group in (await approvals.terms_for(case.tx, request)).groups]
-        require_decision(case.actor, person, request, requester, theirs)
-    return request
+        person = heard.person_of(acting(case))
+        theirs = [group.name for group in heard.theirs.groups]
+        require_decision(case.actor, person, heard.request, heard.requester, theirs)
+    return heard
 
 
 async def already_decided(tx: Transaction, request_id: RequestId) -> Refused:
     request = await known_request(tx, request_id)
     return Refused(
-        Refusal.ALREADY_DECIDED, state=request.state, admin=request.decided_by_name or ""
+        Refusal.ALREADY_DECIDED,
+        state=request.state,
+        by=request.decided_by,
+        admin=request.decided_by_name or "",
     )
 
 
@@ -402,10 +400,11 @@ async def decide(
     duration: int | None = None,
     agreed: Sequence[str] = (),
     later: bool = False,
+    stays: bool = False,
     **said: str,
 ) -> Request:
     # What has not begun can be denied until it does.
-    may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None and not later
+    may_undo = verdict in _CAN_BE_UNDONE and case.actor.user_id is not None
     won = await case.tx.requests.decide(
         request_id,
         verdict,
@@ -413,7 +412,7 @@ async def decide(
         by_name=", ".join((*agreed, case.actor.name))[:_NAMES_LENGTH],
         at=case.now,
         duration=duration,
-        undo_until=case.after(_UNDO_S) if may_undo else None,
+        undo_until=case.after(_UNDO_S) if may_undo and not (later or stays) else None,
         later=later,
     )
     if not won:

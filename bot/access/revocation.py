@@ -278,7 +278,7 @@ async def require_holding(case: Case, user_id: UserId) -> Sequence[Holding]:
         # An admin need not have said anything yet to be known.
         raise Refused(Refusal.NOTHING_LIVE, name=str(user_id), names=())
     person = await known_person(case.tx, user_id)
-    accounts = await holdings.accounts_of(case.tx, user_id)
+    accounts = await case.tx.people.accounts_of(user_id)
     has = await holdings.of_accounts(case.tx, case.now, accounts)
     if not has:
         maybe = await holdings.maybe_theirs(case.tx, accounts)
@@ -394,7 +394,7 @@ async def persons_live_grant(case: Case, grant_id: GrantId) -> Grant:
     """
     grant = await known_grant(case.tx, grant_id)
     me = case.actor.user_id
-    if me is None or grant.user_id not in await holdings.accounts_of(case.tx, me):
+    if me is None or grant.user_id not in await case.tx.people.accounts_of(me):
         raise Refused(Refusal.NOT_YOURS)
     await require_live(case, grant)
     return grant
@@ -410,6 +410,6 @@ async def known_person(tx: Transaction, user_id: UserId) -> Person:
 
 async def known_accounts(tx: Transaction, user_id: UserId) -> Sequence[Person]:
     """All accounts of a person who is known, that one first."""
-    accounts = await holdings.accounts_of(tx, user_id)
+    accounts = await tx.people.accounts_of(user_id)
     others = [account for account in accounts if account != user_id]
     return [await known_person(tx, account) for account in (user_id, *others)]

@@ -4,7 +4,7 @@ The admins of the settings are admins whatever else is stored. Other roles are g
 in the chat or on the machine, see `bot.access.appointing`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from bot.access.case import Case, Rules
 from bot.access.names import NAME_LENGTH, clean
@@ -37,20 +37,20 @@ async def identify(tx: Transaction, rules: Rules, user_id: UserId, name: str) ->
 
 async def admins(tx: Transaction, rules: Rules) -> tuple[UserId, ...]:
     """All of them, those of the settings first."""
-    given = [one.user_id for one in (await tx.roles.all()).values() if one.role is Role.ADMIN]
-    return tuple(dict.fromkeys((*rules.admins, *given)))
+    return _admins(rules, (await tx.roles.all()).values())
 
 
 async def deciders(
     tx: Transaction, rules: Rules, groups: Collection[GroupName]
-) -> tuple[UserId, ...]:
-    """Whose word may count on a request of somebody in these groups: admins, then approvers."""
+) -> tuple[tuple[UserId, ...], tuple[UserId, ...]]:
+    """Whose word may count on a request of somebody in these groups: admins, and approvers."""
+    given = (await tx.roles.all()).values()
     approvers = []
-    for one in (await tx.roles.all()).values():
+    for one in given:
         theirs = await _decides_for(tx, one) if one.user_id not in rules.admins else None
         if theirs is not None and not theirs.isdisjoint(groups):
             approvers.append(one.user_id)
-    return (*await admins(tx, rules), *approvers)
+    return _admins(rules, given), tuple(approvers)
 
 
 async def since(case: Case) -> Mapping[UserId, int]:
@@ -58,6 +58,11 @@ async def since(case: Case) -> Mapping[UserId, int]:
     given = await case.tx.roles.all()
     by_settings = await case.tx.admins.all()
     return {one.user_id: one.after_decision for one in given.values()} | by_settings
+
+
+def _admins(rules: Rules, given: Iterable[Appointment]) -> tuple[UserId, ...]:
+    by_role = (one.user_id for one in given if one.role is Role.ADMIN)
+    return tuple(dict.fromkeys((*rules.admins, *by_role)))
 
 
 async def _decides_for(tx: Transaction, given: Appointment | None) -> frozenset[GroupName] | None:

@@ -22,7 +22,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from bot.access import holdings
 from bot.access.refusals import Refusal, Refused
 from storage.group_records import Group, Reason
 from storage.records import Server, ServerName, UserId
@@ -96,14 +95,9 @@ def terms(groups: Iterable[Group], servers: Collection[ServerName]) -> Terms:
     return Terms(tuple(counting), is_open=not named or named.issuperset(servers))
 
 
-async def groups_of(tx: Transaction, user_id: UserId) -> Sequence[Group]:
-    """All groups of the person whose account this is, by name."""
-    return await tx.groups.of_accounts(await holdings.accounts_of(tx, user_id))
-
-
 async def terms_of(tx: Transaction, user_id: UserId, servers: Collection[ServerName]) -> Terms:
     """What the person's groups say of these servers now."""
-    return terms(await groups_of(tx, user_id), servers)
+    return terms(await tx.groups.of_person(user_id), servers)
 
 
 def open_to(

@@ -66,7 +66,7 @@ async def undo(case: Case, request_id: RequestId) -> Undone:
             UNKNOWN_SERVER.
     """
     require(case.actor, Act.DECIDE)
-    request = await requests.may_be_decided_by(case, request_id)
+    request = (await requests.may_be_decided_by(case, request_id)).request
     if request.state not in _UNDONE:
         raise Refused(Refusal.NOTHING_TO_UNDO)
     if request.decided_by != case.actor.key:

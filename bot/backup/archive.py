@@ -45,7 +45,7 @@ _MEASURED_AGAIN = 50
 _AGE = b"age-encryption.org/v1\n"
 _BLOCK = tarfile.BLOCKSIZE
 _MODE = 0o600
-_FOREIGN = "is no backup that `vpnbot backup` made"
+_FOREIGN = "isn't a backup that `vpnbot backup` made"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -169,13 +169,13 @@ def unpack(sealed: bytes, secret: str, name: str) -> BackupContents:
         version = _Version.model_validate_json(text)
         manifest = Manifest.model_validate_json(text) if version.format <= FORMAT else None
     except ValidationError:
-        raise BadBackup(f"The manifest in {name} cannot be read; take another backup.") from None
+        raise BadBackup(f"The manifest in {name} can't be read; take another backup.") from None
     if manifest is None:  # (3)
         raise BadBackup(f"{name} was made by a newer vpnbot; install that one to restore it.")
     digests = {each: digest(content) for each, content in files.items()}
     contents = BackupContents(manifest, files)
     if digests != manifest.files or not contents.is_complete:  # (4)
-        raise BadBackup(f"{name} is not what its manifest says; take another backup.")
+        raise BadBackup(f"{name} isn't what its manifest says; take another backup.")
     return contents
 
 
@@ -204,7 +204,7 @@ def _decrypted(sealed: bytes, secret: str, name: str) -> bytes:
             # from a damaged header is the nature of the format.
             reason = " ".join(str(error).split()).rstrip(".")
             raise BadBackup(
-                f"The passphrase does not open {name} ({reason}); if it is certainly the right "
+                f"The passphrase doesn't open {name} ({reason}); if it is certainly the right "
                 "one, the file is damaged: take another backup."
             ) from None
 

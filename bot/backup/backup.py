@@ -116,7 +116,7 @@ def write_new(target: Path, content: bytes) -> None:
         raise _exists(target) from None
     except OSError as error:
         raise NotDone(
-            f"{target} cannot be written ({error.strerror}); name a file in another folder."
+            f"{target} can't be written ({error.strerror}); name a file in another folder."
         ) from error
 
 
@@ -163,5 +163,5 @@ def _sealed(folder: Path, servers: Sequence[str]) -> dict[str, bytes]:
         return {name: (folder / name).read_bytes() for name in names}
     except OSError as error:
         raise NotDone(
-            f"{error.filename} cannot be read ({error.strerror}); run: vpnbot doctor"
+            f"{error.filename} can't be read ({error.strerror}); run: vpnbot doctor"
         ) from error

@@ -66,11 +66,11 @@ def read_file(path: Path) -> bytes:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode) or facts.st_size > LONGEST_FILE:
                 raise NotDone(
-                    f"{path} is no ordinary file of at most {LONGEST_FILE} bytes; name a backup."
+                    f"{path} isn't an ordinary file of at most {LONGEST_FILE} bytes; name a backup."
                 )
             return file.read(LONGEST_FILE)
     except OSError as error:
-        raise NotDone(f"{path} cannot be read ({error.strerror}); name a backup.") from error
+        raise NotDone(f"{path} can't be read ({error.strerror}); name a backup.") from error
 
 
 def require_vacant(settings: Settings) -> None:
@@ -92,7 +92,7 @@ def require_vacant(settings: Settings) -> None:
         return
     except OSError as error:
         raise NotDone(
-            f"{folder} cannot be used ({error.strerror}); set VPNBOT_DATA_DIR to another place."
+            f"{folder} can't be used ({error.strerror}); set VPNBOT_DATA_DIR to another place."
         ) from error
     if names:
         raise _occupied(folder, names[0])
@@ -149,7 +149,7 @@ async def put_back(
     except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
         if is_passing(error) or isinstance(error, sqlite3.OperationalError):
-            raise _unwritable(target.parent, "the database could not be written") from error
+            raise _unwritable(target.parent, "the database couldn't be written") from error
         raise
     return restored
 
@@ -186,7 +186,7 @@ async def _try_authority(settings: Settings, draft: Path, contents: BackupConten
         await keyring.earlier_tls_key()
     except WrongPassphrase as error:
         raise BadBackup(
-            "VPNBOT_CA_PASSPHRASE_FILE does not open the CA in the backup; name a file with the "
+            "VPNBOT_CA_PASSPHRASE_FILE doesn't open the CA in the backup; name a file with the "
             "passphrase that the CA had then."
         ) from error
     except (PkiError, VpnbotError) as error:
@@ -199,7 +199,7 @@ async def _open_tried(path: Path) -> Database:
             require_whole(connection)
         return await open_database(sqlite_url(path))
     except (StorageError, sqlite3.Error) as error:
-        raise BadBackup(f"The database in the backup cannot be used: {error}") from error
+        raise BadBackup(f"The database in the backup can't be used: {error}") from error
 
 
 async def _check_trail(tx: Transaction, manifest: Manifest) -> None:
@@ -233,15 +233,15 @@ def _put_in_place(draft: Path, target: Path) -> None:
         if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
             raise _occupied(target, "something") from error
         raise NotDone(
-            f"{target} cannot be made ({error.strerror}); set VPNBOT_DATA_DIR to a folder that "
-            "does not exist yet."
+            f"{target} can't be made ({error.strerror}); set VPNBOT_DATA_DIR to a folder that "
+            "doesn't exist yet."
         ) from error
     sync(target.parent)
 
 
 def _unwritable(folder: Path, reason: str | None) -> NotDone:
     return NotDone(
-        f"{account_name(os.geteuid())} cannot write {folder} ({reason}); set VPNBOT_DATA_DIR to a "
+        f"{account_name(os.geteuid())} can't write {folder} ({reason}); set VPNBOT_DATA_DIR to a "
         "place with room, in a folder of that account."
     )
 

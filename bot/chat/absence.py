@@ -21,7 +21,7 @@ async def away(scene: Scene, rest: str) -> Reply:
     if typed[0].lower() in words.OVER_WORDS:
         await absences.come_back(scene.case, scene.user_id)
         return say(words.HERE)
-    until = days.parse_day(" ".join(typed), scene.case.now)
+    until = days.parse_day(" ".join(typed), scene.case.now, scene.case.rules.zone)
     await absences.go(scene.case, scene.user_id, until)
     return await _as_it_is(scene)
 
@@ -33,8 +33,7 @@ async def back(scene: Scene, _meant: Meant) -> Reply:
 
 
 async def _as_it_is(scene: Scene) -> Reply:
-    now = await scene.tx.absences.now(scene.case.now)
-    until = next((one.until for one in now if one.user_id == scene.user_id), None)
+    until = await absences.until(scene.case, scene.user_id)
     if until is None:
         return say(words.USAGE)
     button = Button(words.BUTTON_BACK, buttons.data(Tap.RETURN), Style.MAIN)

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.access.requests import Why
 from storage.devices import Device
-from storage.joining_records import FarewellId, InvitationId
+from storage.joining_records import FarewellId, InvitationId, LeavingId
 from storage.key_records import KeyWay
 from storage.records import GrantId, Payload, RequestId, ServerName, UserId
 from storage.use_records import AskedUseId
@@ -55,6 +55,9 @@ class Tap(StrEnum):
     REMOVE = "rm"
     REMOVE_YES = "rmy"
     RESTORE = "ur"
+    # Of somebody who seems to have left.
+    LEFT_REMOVE = "lv"
+    LEFT_KEEP = "lvk"
     OLD = "oc"
     OLD_NAME = "on"
     OLD_PEOPLE = "op"
@@ -123,6 +126,7 @@ _NO_SERVER = ServerName("")
 _NO_INVITATION = InvitationId(0)
 _NO_USE = AskedUseId(0)
 _NO_FAREWELL = FarewellId(0)
+_NO_LEAVING = LeavingId(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ class Meant:
     invitation: InvitationId = _NO_INVITATION
     use: AskedUseId = _NO_USE
     farewell: FarewellId = _NO_FAREWELL
+    leaving: LeavingId = _NO_LEAVING
     # When a session began, by its server's clock, or somebody asked to join; seconds since 1970.
     since: int = 0
     # Of a list, counted from 0; None where none was turned to.
@@ -186,6 +191,7 @@ _PARTS = {
     "invitation": "[1-9][0-9]{0,14}",
     "use": "[1-9][0-9]{0,14}",
     "farewell": "[1-9][0-9]{0,14}",
+    "leaving": "[1-9][0-9]{0,14}",
     "since": "0|[1-9][0-9]{0,10}",
     "page": "0|[1-9][0-9]{0,6}",
     "search": "[a-z0-9+]{1,40}",
@@ -200,6 +206,7 @@ _NUMBERS = frozenset(
         "invitation",
         "use",
         "farewell",
+        "leaving",
         "since",
         "page",
         "revision",
@@ -239,6 +246,8 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.REMOVE: ("person",),
     Tap.REMOVE_YES: ("person", "digest?"),
     Tap.RESTORE: ("farewell",),
+    Tap.LEFT_REMOVE: ("leaving",),
+    Tap.LEFT_KEEP: ("leaving",),
     Tap.OLD: ("page?",),
     Tap.OLD_NAME: ("grant",),
     Tap.OLD_PEOPLE: ("grant", "page?"),
@@ -285,7 +294,7 @@ _REVOKING = frozenset(
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
         *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES, Tap.PAUSE, Tap.PAUSE_YES),
         *(Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.LATE_REVOKE, Tap.UNDO, Tap.WITHDRAW),
-        Tap.NOT_ME,
+        *(Tap.NOT_ME, Tap.LEFT_REMOVE),
         *(Tap.CUT, Tap.CUT_SESSION, Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES),
     }
 )

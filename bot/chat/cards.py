@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePath
 
-from bot.access import approvals, demands, destinations, holdings, roles, undoing
+from bot.access import approvals, demands, holdings, roles, undoing
 from bot.access.approvals import Past
 from bot.access.case import Case
 from bot.access.demands import is_standing
-from bot.access.lineage import extended_by
+from bot.access.hearing import Hearing, hear
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT, Act, may, telegram_key
 from bot.chat import buttons
@@ -62,11 +62,11 @@ _NEVER_HAD = frozenset({EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.
 
 async def card(case: Case, request: Request, viewer: UserId) -> View:
     """A request as an admin sees it: to decide on, or with what became of it."""
-    if not await _may_see(case, request, viewer):
+    heard = await hear(case, request)
+    if not await approvals.may_see(case, heard, viewer):
         return View(fill(role_words.CARD_CLOSED, id=request.id))
-    person = await case.tx.people.get(request.user_id)
-    name = person.name if person else str(request.user_id)
-    extended = await extended_by(case.tx, request)
+    person, name = heard.accounts[request.user_id], heard.name_of(request.user_id)
+    extended = heard.extended
     notes = await case.tx.request_notes.of(request.id)
     title = lines(
         fill(time_words.CARD_TITLE if extended else words.CARD_TITLE, id=request.id, name=name),
@@ -76,22 +76,20 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
     )
     asked_for = lines(
         _more_time(extended) if extended else "",
-        await _wanted(case, request),
+        _wanted(heard),
         _how_long(request),
-        fill(offer_words.CARD_DEVICE, device=offer_words.DEVICE_NAMES[request.device])
-        if request.device and not extended
-        else "",
+        Html(offer_words.CARD_DEVICE[request.device]) if request.device and not extended else "",
         fill(words.CARD_REASON, reason=reason_text(case, request.reason)) if request.reason else "",
         fill(request_words.CARD_CHANGED, name=name, at=moment(notes.changed_at))
         if notes.changed_at
         else "",
     )
     if request.state is RequestState.PENDING:
-        return await _undecided(case, request, viewer, title, asked_for)
+        return await _undecided(case, heard, viewer, title, asked_for)
     if request.state is RequestState.SCHEDULED:
-        return await _scheduled(case, request, viewer, blocks(title, asked_for))
+        return await _scheduled(case, heard, viewer, blocks(title, asked_for))
     grant = await given_by(case, request)
-    opens = await _opens(case, request) if grant and grant.state in LIVE_STATES else ""
+    opens = await _opens(case, heard) if grant and grant.state in LIVE_STATES else ""
     reason = request_words.reason_of(notes.denied_why, notes.denied_words)
     decision = lines(
         _decided(case, request, person, grant),
@@ -127,32 +125,23 @@ async def _ending(case: Case, grant: Grant, viewer: UserId) -> Keyboard:
     return ((Button(text, buttons.data(Tap.REVOKE_GRANT, grant.id), Style.BAD),),)
 
 
-async def _may_see(case: Case, request: Request, viewer: UserId) -> bool:
-    """An approver sees what they may decide on, and what became of it; admins and auditors all."""
-    actor = await roles.identify(case.tx, case.rules, viewer, "")
-    if may(actor, Act.LOOK):
-        return True
-    is_decided = request.state is not RequestState.PENDING and may(actor, Act.DECIDE)
-    return is_decided or viewer in await approvals.deciders(case, request)
-
-
 async def _undecided(
-    case: Case, request: Request, viewer: UserId, title: Html, asked_for: Html
+    case: Case, heard: Hearing, viewer: UserId, title: Html, asked_for: Html
 ) -> View:
     """With what helps to decide, and the buttons, unless it is one's own."""
-    tx = case.tx
-    limit = await approvals.limit(case, request)
-    offered = await approvals.offers(case, request, limit)
+    tx, request, theirs = case.tx, heard.request, heard.theirs
+    limit = heard.limit
+    offered = heard.offers(limit)
     has = await holdings.of_person(tx, case.now, request.user_id)
     live = sum(one.is_live for one in has)
     unproved = len(has) - live
     past = await approvals.lately(tx, request)
-    used = await tx.usages.last_of(await holdings.accounts_of(tx, request.user_id))
+    used = await tx.usages.last_of(await tx.people.accounts_of(request.user_id))
     me = await tx.people.person_of(viewer)
-    own = await tx.people.person_of(request.user_id) == me
-    decides = viewer in await approvals.deciders(case, request)
-    agreed = await votes(case, request, limit, me)
-    theirs = await approvals.terms_for(tx, request)
+    own = heard.requester == me
+    decides = viewer in heard.deciders
+    agreed = await votes(case, heard, me)
+    notes = await tx.request_notes.of(request.id)
     is_paused = await tx.pauses.of(request.user_id) is not None
     lacking = await demands.lacking(case, request, theirs)
     text = blocks(
@@ -171,18 +160,17 @@ async def _undecided(
             fill(policy_words.CARD[lacking.code], **lacking.values) if lacking else "",
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
-            *await _silent(case, request),
+            *await _silent(case, heard),
             *(_past(one) for one in past[:_PAST_SHOWN]),
             fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
         ),
-        await _opens(case, request),
-        await _who_else(case, request, me) if own else "" if decides else role_words.CARD_LOOK,
+        await _opens(case, heard),
+        _who_else(heard) if own else "" if decides else role_words.CARD_LOOK,
         lines(*agreed.said),
-        lines(_waits(case, request), *_reminded(await tx.request_notes.of(request.id))),
+        lines(_waits(case, request), *_reminded(notes)),
     )
     if own or not decides:
         return View(text)
-    notes = await tx.request_notes.of(request.id)
     deny = (
         Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id, *revision(notes)), Style.BAD),
         Button(request_words.BUTTON_DENY_WHY, buttons.data(Tap.DENY_WHY, request.id)),
@@ -190,7 +178,7 @@ async def _undecided(
     is_closed = not theirs.is_open or is_paused or lacking is not None
     if not agreed.counts or is_closed or not offered:
         return View(text, (deny,))
-    digest = await approvals.card_digest(case, request, viewer)
+    digest = await approvals.card_digest(case, heard, viewer)
     full, *shorter = (
         Button(
             words.BUTTON_APPROVE.format(duration=duration_text(duration)),
@@ -218,39 +206,37 @@ def _reminded(notes: RequestNotes) -> list[Html]:
     return found
 
 
-async def _silent(case: Case, request: Request) -> list[Html]:
+async def _silent(case: Case, heard: Hearing) -> list[Html]:
     """Where a profile for this request could not connect now."""
     since = await case.tx.servers.silent()
     return [
         fill(words.CARD_SILENT, server=name, at=moment(since[name]))
-        for name in await destinations.opened_by(case.tx, request)
+        for name in heard.opened
         if name in since
     ]
 
 
-async def _who_else(case: Case, request: Request, me: UserId) -> Html:
+def _who_else(heard: Hearing) -> Html:
     """Who may say yes to one's own request; where nobody else is, how it's done on the machine."""
     others = [
-        await case.tx.people.name_of(one)
-        for one in await approvals.deciders(case, request)
-        if await case.tx.people.person_of(one) != me
+        heard.name_of(one) for one in heard.deciders if heard.person_of(one) != heard.requester
     ]
     if not others:
-        return fill(words.CARD_OWN_ALONE, id=request.id)
+        return fill(words.CARD_OWN_ALONE, id=heard.request.id)
     return fill(words.CARD_OWN, names=some(others))
 
 
-async def _scheduled(case: Case, request: Request, viewer: UserId, asked_for: Html) -> View:
+async def _scheduled(case: Case, heard: Hearing, viewer: UserId, asked_for: Html) -> View:
     """Whoever has a say may still say no."""
+    request = heard.request
     decided = fill(
         policy_words.CARD_SCHEDULED,
         admin=life.who(request.decided_by, request.decided_by_name) or life.BOT,
         at=moment(request.decided_at or request.asked_at),
     )
-    own = await case.tx.people.person_of(request.user_id)
-    is_own = own == await case.tx.people.person_of(viewer)
+    is_own = heard.requester == await case.tx.people.person_of(viewer)
     deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
-    may_deny = not is_own and viewer in await approvals.deciders(case, request)
+    may_deny = not is_own and viewer in heard.deciders
     return View(blocks(asked_for, decided), ((deny,),) if may_deny else ())
 
 
@@ -284,6 +270,7 @@ def _decided(case: Case, request: Request, person: Person | None, grant: Grant |
     return fill(
         template,
         admin=life.who(request.decided_by, request.decided_by_name) or life.BOT,
+        group=life.standing_group(request.decided_by, request.decided_by_name),
         name=person.name if person else request.user_id,
         duration=duration_text(request.duration),
         at=moment(request.decided_at),
@@ -314,21 +301,20 @@ def _more_time(extended: Grant) -> Html:
     return fill(template, common_name=extended.common_name, until=until)
 
 
-async def _wanted(case: Case, request: Request) -> Html:
+def _wanted(heard: Hearing) -> Html:
     """The server that was asked for; of a set with all that it opens."""
-    names = await destinations.opened_by(case.tx, request)
+    request, names = heard.request, heard.opened
     if tuple(names) in {(), (request.server,)}:
         return fill(words.CARD_SERVER, server=request.server)
     return fill(words.CARD_SET, name=request.server, servers=some(names))
 
 
-async def _opens(case: Case, request: Request) -> str:
+async def _opens(case: Case, heard: Hearing) -> str:
     """Which servers a profile opens besides its own; nothing where it opens none."""
-    own = await destinations.opened_by(case.tx, request)
     opens = [
         server.name
         for server in await case.tx.servers.all()
-        if server.name not in own and server.open_since is not None
+        if server.name not in heard.opened and server.open_since is not None
     ]
     return fill(words.CARD_OPENS, servers=some(opens)) if opens else ""
 
@@ -378,6 +364,7 @@ def _about(request: Request) -> dict[str, object]:
         "server": request.server,
         "duration": given_text(request),
         "Admin": admin or life.SOMEBODY_FIRST,
+        "group": life.standing_group(request.decided_by, request.decided_by_name),
         "start": moment(request.starts_at) if request.starts_at else "",
     }
 
@@ -466,7 +453,7 @@ def caption(
             )
             for one in until_used[:1]
         ),
-        fill(offer_words.CAPTION_DEVICE, device=offer_words.DEVICE_NAMES[device]) if device else "",
+        offer_words.CAPTION_DEVICE[device] if device else "",
         fill(use, until=moment(grant.not_after)),
         key_words.CAPTION_LOCKED if profile.is_locked else "",
         fill(key_words.CAPTION_OWN, file=profile.file_name) if not profile.has_key else "",

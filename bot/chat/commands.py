@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.access import invitations, joining, messages
-from bot.access.approvals import deciders
+from bot.access.hearing import hear
 from bot.access.permission import Act, Actor, may
 from bot.access.refusals import Refused
 from bot.chat import (
@@ -28,7 +28,7 @@ from bot.texts import joining as joining_words
 from bot.texts import refusals
 from bot.texts import roles as role_words
 from bot.texts.fill import Html, blocks, fill, fold, lines
-from storage.records import OutboxKind, RequestState
+from storage.records import OutboxKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,7 @@ async def start(scene: Scene, rest: str) -> Reply:
         for request in await scene.tx.requests.pending():
             posted = await scene.tx.posted.about(OutboxKind.CARD, str(request.id))
             is_missed = all(message.chat_id != scene.chat for message in posted)
-            is_theirs = is_missed and scene.user_id in await deciders(scene.case, request)
-            if request.state is RequestState.PENDING and is_theirs:
+            if is_missed and scene.user_id in (await hear(scene.case, request)).deciders:
                 await messages.card(scene.case, scene.user_id, request.id)
     return await help_(scene, "")
 

@@ -148,6 +148,8 @@ class TelegramCourier:
                 came = Came.NOT_YET if self._refusals < _REFUSALS else Came.REFUSED
             case Said.CLOSED:
                 came = Came.CLOSED
+            case Said.DELETED:
+                came = Came.DELETED
             case Said.UNKNOWN:
                 came = Came.UNKNOWN
             case Said.WORDS | Said.REFUSED | Said.MOVED:  # only a group moves

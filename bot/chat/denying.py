@@ -26,7 +26,7 @@ _IN_A_ROW = 2
 
 async def ask_why(scene: Scene, meant: Meant) -> Reply:
     """The card, with the reasons below it."""
-    request = await requests.decidable(scene.case, meant.request)
+    request = (await requests.decidable(scene.case, meant.request)).request
     card = await cards.card(scene.case, request, scene.user_id)
     notes = await scene.tx.request_notes.of(request.id)
     ready = [
@@ -58,7 +58,7 @@ async def back(scene: Scene, meant: Meant) -> Reply:
 
 async def ask_back(scene: Scene, request_id: RequestId, typed: Typed) -> Reply:
     """Whether what was written below a card is the reason of a no; it is held until then."""
-    request = await requests.decidable(scene.case, request_id)
+    request = (await requests.decidable(scene.case, request_id)).request
     said = clean(typed.rest, REASON_LENGTH)
     if not said:
         raise Refused(Refusal.NO_WORDS)

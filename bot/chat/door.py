@@ -96,6 +96,8 @@ class Door:
         if chat == 0 or not isinstance(update, dict):
             return True
         command, bot = raw_command(update)
+        if "chat_member" in update:
+            return chat == self._rules.group
         if chat < 0:
             is_ours = is_for_us(command, bot, self._username)
             return is_ours and self._limits.answers_group(chat, now, number)

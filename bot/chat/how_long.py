@@ -42,8 +42,19 @@ class Wanted:
     starts_at: datetime | None = None
 
 
-async def read(scene: Scene, rest: str) -> Wanted:
+def written_at(scene: Scene) -> datetime:
+    """When the command of this scene was written, which may have waited since."""
+    typed = None
+    if scene.item is not None:
+        typed = read_update(Update.de_json(json.loads(scene.item.payload), None))
+    return typed.at if isinstance(typed, Typed) else scene.case.now
+
+
+async def read(scene: Scene, rest: str, at: datetime) -> Wanted:
     """Duration, server and beginning in any order; all that follows is the reason.
+
+    Args:
+        at: when it was written: tomorrow is the day after that.
 
     Raises:
         Refused: BAD_START, START_PAST, START_FAR.
@@ -52,9 +63,10 @@ async def read(scene: Scene, rest: str) -> Wanted:
     duration: int | None = None
     server: ServerName | None = None
     starts_at: datetime | None = None
+    at = min(at, scene.case.now)
     left = rest.split()
     while left:
-        start = starts.leading(left, scene.case.now, scene.case.rules.zone)
+        start = starts.leading(left, at, scene.case.rules.zone)
         if start is not None and starts_at is None:
             starts_at, left = start.at, left[start.length :]
             continue
@@ -62,11 +74,11 @@ async def read(scene: Scene, rest: str) -> Wanted:
             duration, length = found
             left = left[length:]
             continue
-        at = 1 if len(left) > 1 and left[0].lower() in _TO else 0
-        name = left[at].lower().strip(",.:;")
+        word = 1 if len(left) > 1 and left[0].lower() in _TO else 0
+        name = left[word].lower().strip(",.:;")
         if server is not None or name not in names:
             break
-        server, left = ServerName(name), left[at + 1 :]
+        server, left = ServerName(name), left[word + 1 :]
     unclear = spoken.guesses(left) if duration is None else None
     if unclear is not None:
         usual, most = scene.case.rules.default_duration, scene.case.rules.max_duration
@@ -129,7 +141,7 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
     if not isinstance(typed, Typed) or typed.sender.user_id != scene.user_id:
         raise Refused(Refusal.NOT_YOURS)
     require(scene.actor, Act.ASK)
-    wanted = await read(scene, typed.rest)
+    wanted = await read(scene, typed.rest, typed.at)
     if wanted.unclear is None or (meant.duration and meant.duration not in wanted.unclear):
         raise Refused(Refusal.NOT_OFFERED)
     await scene.tx.inbox.release(meant.update)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from telegram import Chat, Message, SharedUser, Update, User
+from telegram import Chat, ChatMemberUpdated, Message, SharedUser, Update, User
 
 from bot import limits
 from bot.access import invitations
@@ -16,7 +16,7 @@ from storage.name_keys import name_key
 from storage.records import UserId
 
 # Messages that act are typed into the private chat by a person, just now.
-ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
+ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member", "chat_member"]
 _TEXT_LENGTH = 1024
 # Telegram gives at most 32.
 _USERNAME_LENGTH = 64
@@ -120,6 +120,15 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """Somebody has come into a group, or is not in it any more, by whoever's hand."""
+
+    chat_id: int
+    user_id: UserId
+    is_member: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Nothing:
     """An update that changes nothing: edited, anonymous, from a channel, from a bot; and what
     Telegram says by itself, of which nobody waits for an answer."""
@@ -143,7 +152,7 @@ SERVICE = frozenset(_SERVICE.split())
 
 # What a person does in their private chat.
 Acted = Typed | Forwarded | Tapped | Picked
-Incoming = Acted | InGroup | Blocked | Nothing
+Incoming = Acted | InGroup | Blocked | Membership | Nothing
 
 
 def read_update(update: Update) -> Incoming:
@@ -161,7 +170,18 @@ def read_update(update: Update) -> Incoming:
     change = update.my_chat_member
     if change is not None and change.chat.type == Chat.PRIVATE:
         return Blocked(_user_id(change.chat.id), change.new_chat_member.status == "member")
+    if update.chat_member is not None:
+        return _membership(update.chat_member)
     return Nothing()
+
+
+# Whose chat it is, by the kind of update.
+_BELONGS = {
+    "message": "chat",
+    "callback_query": "from",
+    "my_chat_member": "chat",
+    "chat_member": "chat",
+}
 
 
 def sender_of(update: Any) -> int:
@@ -171,7 +191,7 @@ def sender_of(update: Any) -> int:
     """
     if not isinstance(update, dict):
         return 0
-    for kind, whom in (("message", "chat"), ("callback_query", "from"), ("my_chat_member", "chat")):
+    for kind, whom in _BELONGS.items():
         found = update.get(kind)
         place = found.get(whom) if isinstance(found, dict) else None
         number = place.get("id") if isinstance(place, dict) else None
@@ -221,6 +241,15 @@ def raw_command(update: Any) -> tuple[str, str]:
     message = update.get("message") if isinstance(update, dict) else None
     text = message.get("text") if isinstance(message, dict) else None
     return _command_in(text[:_TEXT_LENGTH])[:2] if isinstance(text, str) else ("", "")
+
+
+def _membership(change: ChatMemberUpdated) -> Incoming:
+    member = change.new_chat_member
+    if member.user.is_bot:
+        return Nothing()
+    # Whoever is restricted may be in the group, or not (Bot API, ChatMemberRestricted).
+    is_in = member.status not in ("left", "kicked") and getattr(member, "is_member", True)
+    return Membership(change.chat.id, _user_id(member.user.id), is_member=is_in)
 
 
 def _message(message: Message) -> Incoming:

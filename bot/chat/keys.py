@@ -53,12 +53,11 @@ async def choice(case: Case, user_id: UserId) -> Keyboard:
     """For /myvpn: how somebody's profiles come; nothing where there is no choice."""
     if case.rules.key_ways[1:] == ():
         return ()
-    way = words.WAYS[await keys.way_for(case, user_id)]
-    return ((Button(words.BUTTON_CHOOSE.format(way=way), Tap.KEY_WAYS),),)
+    way = await keys.way_for(case, user_id)
+    return ((Button(words.BUTTONS_CHOOSE[way], Tap.KEY_WAYS),),)
 
 
 def _button(way: KeyWay, *, is_chosen: bool) -> Button:
-    text = words.WAYS[way]
-    text = text[0].upper() + text[1:]
+    text = words.BUTTONS_WAY[way]
     style = Style.MAIN if is_chosen else None
     return Button(f"✓ {text}" if is_chosen else text, buttons.data(Tap.KEY_WAY, way), style)

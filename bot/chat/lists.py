@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bot import limits
 from bot.access import holdings, messages, who
-from bot.access.approvals import deciders
+from bot.access.hearing import hear
 from bot.access.matching import Fits
 from bot.access.permission import Act, may, require
 from bot.access.refusals import Refusal, Refused
@@ -162,7 +162,7 @@ async def _grants_of(scene: Scene, fits: Fits, said: str) -> Reply:
     accounts = [
         account
         for person in fits.people
-        for account in await holdings.accounts_of(scene.tx, person.id)
+        for account in await scene.tx.people.accounts_of(person.id)
     ]
     has = [one.grant for one in await holdings.of_accounts(scene.tx, scene.case.now, accounts)]
     found = [*has, *(grant for grant in fits.grants if grant not in has)]
@@ -307,7 +307,7 @@ async def _cards(scene: Scene, offset: int) -> Reply:
         theirs = [
             request
             for request in await scene.tx.requests.pending()
-            if scene.user_id in await deciders(scene.case, request)
+            if scene.user_id in (await hear(scene.case, request)).deciders
         ]
         count, waiting = len(theirs), theirs[offset : offset + CARDS_SHOWN]
     if not offset and await _begin_later(scene) and not waiting:
@@ -330,7 +330,7 @@ async def _begin_later(scene: Scene) -> bool:
     every = await scene.tx.requests.scheduled()
     found = sorted(every, key=lambda one: one.starts_at or one.asked_at)
     if not may(scene.actor, Act.LOOK):
-        found = [one for one in found if scene.user_id in await deciders(scene.case, one)]
+        found = [one for one in found if scene.user_id in (await hear(scene.case, one)).deciders]
     if found:
         head = View(fill(policy.SCHEDULED_COUNT, count=len(found)))
         await post(scene.tx, scene.chat, head, scene.case.now)

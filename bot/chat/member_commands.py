@@ -15,7 +15,7 @@ from storage.records import UserId
 async def request_vpn(scene: Scene, rest: str) -> Reply:
     """/requestvpn [duration] [server] [reason]."""
     require(scene.actor, Act.ASK)
-    wanted = await how_long.read(scene, rest)
+    wanted = await how_long.read(scene, rest, how_long.written_at(scene))
     if (offered := await offers.offer(scene, wanted, rest)) is not None:
         return offered
     if wanted.unclear is not None:

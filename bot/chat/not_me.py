@@ -1,21 +1,15 @@
 """Was this you? The question to the owner of a profile, and what came of it."""
 
-from telegram import Bot
-
-from bot.access import holdings, messages, not_me, revocation
+from bot.access import holdings, not_me, revocation
 from bot.access.case import Case
-from bot.access.permission import THE_BOT
-from bot.chat import buttons, writing
+from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
-from bot.chat.sender import Decision
 from bot.chat.views import View
-from bot.core import Core
 from bot.texts import joining as joining_words
 from bot.texts import not_me as words
 from bot.texts.fill import Html, blocks, fill, lines, moment
-from storage.outbox import Done, Next
-from storage.records import LIVE_STATES, EndReason, Grant, OutboxItem, PostedMessage
+from storage.records import LIVE_STATES, EndReason, Grant
 from storage.use_records import AskedUse, AskedUseId, UseKind
 
 _ASK_AGAIN = ((Button(joining_words.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)
@@ -60,23 +54,6 @@ async def view(case: Case, use: AskedUse, grant: Grant) -> View:
     return View(blocks(told, words.QUESTION), _keyboard(use))
 
 
-async def post(bot: Bot, core: Core, item: OutboxItem) -> Decision:
-    """Asks; remembered, since there may soon be nothing left to end."""
-    number = AskedUseId(item.payload["use"])
-    async with core.database.reading() as tx:
-        view = await view_of(core.case(tx, THE_BOT), number)
-    message_id = await writing.send(bot, item.chat_id, view)
-    posted = PostedMessage(item.chat_id, message_id, item.kind, str(number), core.clock())
-
-    async def remember(case: Case) -> Next:
-        await case.tx.posted.remember(posted)
-        if await view_of(case, number) != view:
-            await messages.edit(case, posted)
-        return Done()
-
-    return remember
-
-
 def _told(use: AskedUse, grant: Grant) -> Html:
     is_ours = grant.imported_at is None
     values = {
@@ -89,11 +66,10 @@ def _told(use: AskedUse, grant: Grant) -> Html:
         one, other = use.addresses
         return fill(template, one=one, other=other, **values)
     whence = {True: words.FROM_FAMILIAR, False: words.FROM_NEW, None: words.FROM}[use.is_familiar]
-    platform = words.PLATFORMS.get(use.platform or "")
     return lines(
         fill(words.FIRST if is_ours else words.FIRST_IMPORTED, **values),
         fill(whence, address=use.addresses[0]),
-        fill(words.PLATFORM, platform=platform) if platform else "",
+        words.PLATFORMS.get(use.platform or "", ""),
     )
 
 

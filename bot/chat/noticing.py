@@ -23,6 +23,12 @@ _ENDED = {
 }
 _ASK = ((Button(joining_words.BUTTON_ASK, buttons.data(Tap.ASK), Style.MAIN),),)
 _BELOW = {Notice.ACCESS_GIVEN: _ASK, Notice.ON_LIST_AGAIN: _ASK}
+# Notices whose words hang on why a rule said no; any other why has the words of `NOTICES`.
+_BY_REFUSAL = {
+    Notice.NOT_BEGUN: policy.NOT_BEGUN,
+    Notice.NOT_BEGUN_ADMINS: policy.NOT_BEGUN_ADMINS,
+}
+_DAY_S = 86_400
 # Values of notices that are times.
 _MOMENTS = frozenset({"until", "made_at", "used_at"})
 
@@ -53,13 +59,15 @@ def text_of(payload: Payload, still: Sequence[Grant] = ()) -> Html:
         values[name] = moment(datetime.fromisoformat(values[name]))
     if "seconds" in values:
         values["span"] = span_text(values.pop("seconds"))
-    if "refusal" in values:
-        why = Refusal(values.pop("refusal"))
-        values["because"] = policy.BECAUSE.get(why, policy.BECAUSE_ELSE)
+    if "days" in values:
+        values["span"] = span_text(values.pop("days") * _DAY_S)
     if code is Notice.REQUEST_DENIED_BECAUSE:
         values["reason"] = requests.reason_of(values.get("why"), values.get("words"))
     admin = life.who(values.pop("by", None), values.get("admin"), first=True)
     values["Admin"] = admin or life.SOMEBODY_FIRST
+    if code in _BY_REFUSAL:
+        why = Refusal(values.pop("refusal"))
+        return fill(_BY_REFUSAL[code].get(why, notices.NOTICES[code]), **values)
     if code not in _ENDED:
         return fill(notices.NOTICES[code], **values)
     table = _ENDED[code]

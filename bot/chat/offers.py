@@ -119,7 +119,7 @@ async def typed_before(scene: Scene, update: int) -> Wanted | None:
         raise Refused(Refusal.NOT_YOURS)
     # A word that was meant as the command is none of what was added to it.
     rest = typed.rest if typed.command else typed.rest.partition(" ")[2]
-    return await how_long.read(scene, rest)
+    return await how_long.read(scene, rest, typed.at)
 
 
 async def _live(scene: Scene) -> Sequence[Grant]:

@@ -35,6 +35,8 @@ _NO_CONNECTION = (
 _NOT_PASSED_ON = frozenset(range(300, 500)) - {HTTPStatus.REQUEST_TIMEOUT}
 # BadRequest texts that mean: there is no such chat for the bot (Bot API, by trial).
 _NO_CHAT = ("chat not found", "user not found", "peer_id_invalid")
+# Of an account that its owner, or Telegram, has ended (Bot API, by trial).
+_DELETED = "user is deactivated"
 # BadRequest texts about what a message says and how (telegram-bot-api and Telegram's own errors).
 _ABOUT_WORDS = re.compile(
     r"can't (parse|find end)|too[ _]long|entities|entity_|button|markup|parse_mode|style"
@@ -51,6 +53,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # it may have been done
     MOVED = "moved"  # the group has another number now
     CLOSED = "closed"  # the person does not let the bot write
+    DELETED = "deleted"  # likewise: there is no such account any more
     WORDS = "words"  # refused for its text, markup or buttons: plainer ones may pass
     REFUSED = "refused"  # it will never be done like this
 
@@ -79,7 +82,7 @@ def failure_of(error: TelegramError) -> Failure:
         case OddResult():
             return Failure(Outcome.UNKNOWN, reason, says_done=True)
         case Forbidden():
-            outcome = Outcome.CLOSED
+            outcome = Outcome.DELETED if _DELETED in reason else Outcome.CLOSED
         case BadRequest():
             is_closed = any(text in reason for text in _NO_CHAT)
             is_about_words = _ABOUT_WORDS.search(reason) and UNCHANGED not in reason

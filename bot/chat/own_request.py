@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.access import approvals, changing, messages, reminding, requests
 from bot.access.case import Case
-from bot.access.lineage import extended_by
+from bot.access.hearing import Hearing, hear
 from bot.chat import buttons, views
 from bot.chat.buttons import Button, Keyboard, Meant, Tap
 from bot.chat.scene import Reply, Scene
@@ -42,9 +42,9 @@ async def waiting(case: Case, request: Request, *, admin_reachable: bool) -> Vie
 
 async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
     template = words.ASKED if admin_reachable else words.ASKED_NOBODY
-    needed = await approvals.vote(case, request, await approvals.limit(case, request))
-    whom = await _asked(case, request) if admin_reachable else ()
-    extended = await extended_by(case.tx, request)
+    heard = await hear(case, request)
+    needed, extended = heard.vote(heard.limit), heard.extended
+    whom = await _asked(case, heard) if admin_reachable else ()
     notes = await case.tx.request_notes.of(request.id)
     return lines(
         fill(
@@ -64,7 +64,7 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
         else "",
         fill(request_words.ASKED_NUDGED, at=moment(notes.nudged_at)) if notes.nudged_at else "",
         _closed_now(case),
-        fill(offer_words.ASKED_DEVICE, device=offer_words.DEVICE_NAMES[request.device])
+        Html(offer_words.ASKED_DEVICE[request.device])
         if request.device and extended is None
         else "",
     )
@@ -78,13 +78,12 @@ def _closed_now(case: Case) -> Html | str:
     return fill(policy.CLOSED_NOW, hours=hours.text, at=moment(hours.opens_at(case.now)))
 
 
-async def _asked(case: Case, request: Request) -> Sequence[str]:
+async def _asked(case: Case, heard: Hearing) -> Sequence[str]:
     """The names of those who can read its card, each once; never the requester's own."""
-    people = {await case.tx.people.person_of(request.user_id)}
+    people = {heard.requester}
     names = []
-    for one in await approvals.asked(case, request):
-        person = await case.tx.people.person_of(one)
-        account = await case.tx.people.get(one)
+    for one in await approvals.asked(case, heard):
+        person, account = heard.person_of(one), heard.accounts[one]
         if person not in people and account is not None and account.reachable is not False:
             people.add(person)
             names.append(account.name)

@@ -21,6 +21,7 @@ from bot.chat import (
     farewells,
     invitations,
     joining,
+    leaving,
     more_time,
     not_me,
     noticing,
@@ -83,6 +84,7 @@ _BY_NUMBER: dict[OutboxKind, Callable[[Case, Any], Awaitable[View]]] = {
     OutboxKind.KNOCK: joining.card,
     OutboxKind.ASKED_USE: not_me.view_of,
     OutboxKind.FAREWELL: farewells.view_of,
+    OutboxKind.LEAVING: leaving.view_of,
 }
 
 
@@ -328,18 +330,18 @@ class Posts:
 
         return remember
 
-    async def knock(self, item: OutboxItem) -> Next | Decision:
-        """A stranger who asks to join, for an admin to answer; remembered, as cards are."""
-        user_id = UserId(item.payload["person"])
+    async def question(self, item: OutboxItem) -> Next | Decision:
+        """What somebody answers by a tap; remembered, since that may be over by then."""
+        (number,), view_of = item.payload.values(), _BY_NUMBER[item.kind]
         async with self._database.reading() as tx:
-            view = await joining.card(self._core.case(tx, THE_BOT), user_id)
+            view = await view_of(self._core.case(tx, THE_BOT), number)
         message_id = await self._send(item.chat_id, view)
-        posted = PostedMessage(item.chat_id, message_id, item.kind, str(user_id), self._clock())
+        posted = PostedMessage(item.chat_id, message_id, item.kind, str(number), self._clock())
 
         async def remember(case: Case) -> Next:
             await case.tx.posted.remember(posted)
-            if await joining.card(case, user_id) != view:
-                await messages.edit_knocks(case, user_id)
+            if await view_of(case, number) != view:
+                await messages.edit(case, posted)
             return Done()
 
         return remember
@@ -459,7 +461,7 @@ class Posts:
                 tx, ids, self._clock(), for_owner=for_owner, for_admin=may_revoke
             )
             live = [one.grant for one in receipt.left if one.is_live]
-            accounts = await holdings.accounts_of(tx, UserId(chat_id))
+            accounts = await tx.people.accounts_of(UserId(chat_id))
             names = {one.user_id: await who.name_of(tx, one.user_id) for one in live if one.user_id}
         after = receipt_words.RETRYING if may_revoke else receipt_words.RETRYING_OWNER
         if receipt.settled:

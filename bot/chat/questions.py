@@ -97,10 +97,13 @@ async def pause(scene: Scene, user_id: UserId) -> Question:
 
 async def allow(scene: Scene, person: Person) -> Question:
     """Of somebody who was found by what they call themselves."""
-    username = f"@{person.username}" if person.username else words.NO_USERNAME
-    is_self = person.id == scene.user_id
-    template = asking.CONFIRM_ALLOW_SELF if is_self else asking.CONFIRM_ALLOW
-    text = fill(template, name=person.name, username=username, id=person.id)
+    if person.id == scene.user_id:
+        template = asking.CONFIRM_ALLOW_SELF
+    elif person.username:
+        template = asking.CONFIRM_ALLOW
+    else:
+        template = asking.CONFIRM_ALLOW_NO_USERNAME
+    text = fill(template, name=person.name, username=f"@{person.username}", id=person.id)
     decided = await _decided(scene, person.id)
     digest = _digest([text, decided])
     yes = Button(words.BUTTON_ALLOW_YES, buttons.data(Tap.ALLOW_YES, person.id, digest), Style.GOOD)
@@ -164,7 +167,7 @@ def _ids(grants: Sequence[Grant]) -> list[str]:
 
 async def _decided(scene: Scene, user_id: UserId) -> list[tuple[UserId, int]]:
     """How often an admin has decided about each account of this person."""
-    accounts = await holdings.accounts_of(scene.tx, user_id)
+    accounts = await scene.tx.people.accounts_of(user_id)
     return [(account, await scene.tx.people.revision(account)) for account in accounts]
 
 

@@ -6,13 +6,16 @@ from bot.chat.incoming import Typed
 from bot.chat.scene import Reply, Scene
 from storage.records import OutboxKind, RequestId
 
+# A card whose place a newer one took is still a card to whoever was writing below it.
+_ABOUT_REQUESTS = frozenset({OutboxKind.ASKED, OutboxKind.CARD, OutboxKind.DELETE})
+
 
 async def answer(scene: Scene, typed: Typed) -> Reply | None:
     """None where it is as good as not being a reply."""
     if typed.replies_to is None or typed.command or not typed.rest.strip():
         return None
     message = await scene.tx.posted.find(scene.chat, typed.replies_to)
-    if message is None or message.kind not in (OutboxKind.ASKED, OutboxKind.CARD):
+    if message is None or message.kind not in _ABOUT_REQUESTS:
         return None
     request_id = RequestId(int(message.subject))
     if message.kind is OutboxKind.ASKED:

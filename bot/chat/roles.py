@@ -1,5 +1,7 @@
 """/role: who is admin, approver or auditor, and the words that change it."""
 
+from collections.abc import Sequence
+
 from bot.access import appointing, roles, who
 from bot.access.appointing import Appointed
 from bot.access.matching import as_user_id
@@ -26,7 +28,7 @@ async def role(scene: Scene, rest: str) -> Reply:
     if at is None:
         if typed[1:] and as_user_id(typed[0]) is not None:
             raise Refused(Refusal.UNKNOWN_ROLE, role=typed[1])
-        return say(await _one(scene, await who.one_person(scene.case, rest)))
+        return say(await _one(scene, await _person(scene, typed)))
     require(scene.actor, Act.MANAGE_PEOPLE)
     meant, wanted = " ".join(typed[:at]), _role(typed[at])
     # A number is enough: somebody need not be known before they have a role.
@@ -37,6 +39,23 @@ async def role(scene: Scene, rest: str) -> Reply:
         return say(_done(await appointing.dismiss(scene.case, user_id)))
     names = [GroupName(word.lower().strip(",")) for word in typed[at + 1 :]]
     return say(_done(await appointing.appoint(scene.case, user_id, Role(wanted or ""), names)))
+
+
+async def _person(scene: Scene, typed: Sequence[str]) -> Person:
+    """Whoever is meant by all the words; a mistyped role behind somebody's name is said to be one.
+
+    Raises:
+        Refused: UNKNOWN_ROLE, and what `who.one_person` says.
+    """
+    try:
+        return await who.one_person(scene.case, " ".join(typed))
+    except Refused as refused:
+        *name, last = typed
+        if refused.code is Refusal.UNKNOWN_PERSON and name:
+            fits = await who.people_meant(scene.case, " ".join(name))
+            if fits.people or fits.near:
+                raise Refused(Refusal.UNKNOWN_ROLE, role=last) from refused
+        raise
 
 
 async def listed(scene: Scene) -> Html:

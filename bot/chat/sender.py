@@ -57,7 +57,7 @@ _TOO_OLD = timedelta(days=1)
 # So many failures without a success between them are worth a line.
 _STORM = 3
 # Access is given and ended before it is talked about; the texts wait no longer than this.
-_HEAD_START_S = 0.05
+_HEAD_START_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,8 @@ class Sender:
         self._claimed: set[int] = set()
         self._reclaiming = Every(_RECLAIM_EVERY, core.since_boot)
         self._busy: set[Lane] = set()
+        # Until when the texts let go first what is slow; by the loop's own time.
+        self._texts_wait_until: float | None = None
         self._held: dict[ChatId, timedelta] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._got_through_at: timedelta | None = None
@@ -155,22 +157,30 @@ class Sender:
         if self._reclaiming.is_due():
             await self.reclaim()
         await self._start_due()
-        await woken(self._wake, _LOOK_S)
+        await woken(self._wake, _LOOK_S if self._texts_wait_until is None else _HEAD_START_S)
 
     async def _start_due(self) -> None:
-        async with self._database.reading() as tx:
-            items = [*await self._next(tx, slow=True), *await self._next(tx, slow=False)]
-        if not items:
+        now = asyncio.get_running_loop().time()
+        if await self._start_next(slow=True) and self._texts_wait_until is None:
+            self._texts_wait_until = now + _HEAD_START_S
+        is_slow_busy = any(is_slow for _, is_slow in self._busy)
+        if self._texts_wait_until is not None and is_slow_busy and now < self._texts_wait_until:
             return
+        self._texts_wait_until = None
+        await self._start_next(slow=False)
+
+    async def _start_next(self, *, slow: bool) -> bool:
+        """Whether there was anything to start."""
+        async with self._database.reading() as tx:
+            items = await self._next(tx, slow=slow)
+        if not items:
+            return False
         # One commit for all: each costs a write to the disk, and the next one waits for it.
         async with self._database.writing() as tx:
             claimed = [item for item in items if await tx.outbox.claim(item.id)]
-        first = [self._start(item) for item in claimed if self._handlings[item.kind].is_slow]
-        if first and len(first) < len(claimed):
-            await asyncio.wait(first, timeout=_HEAD_START_S)
         for item in claimed:
-            if not self._handlings[item.kind].is_slow:
-                self._start(item)
+            self._start(item)
+        return bool(claimed)
 
     async def _next(self, tx: Transaction, *, slow: bool) -> list[OutboxItem]:
         """As many as there is room for, the first one of each lane."""
@@ -184,14 +194,13 @@ class Sender:
             await tx.outbox.first_due(self._clock(), room, kinds=kinds, without=busy | held)
         )
 
-    def _start(self, item: OutboxItem) -> asyncio.Task[None]:
+    def _start(self, item: OutboxItem) -> None:
         lane = item.chat_id, self._handlings[item.kind].is_slow
         self._busy.add(lane)
         self._claimed.add(item.id)
         task = asyncio.create_task(self._send(item))
         self._tasks.add(task)
         task.add_done_callback(partial(self._done, lane))
-        return task
 
     def _is_held(self, chat_id: ChatId) -> bool:
         until = self._held.get(chat_id)
@@ -288,7 +297,8 @@ class Sender:
             if isinstance(what, Later) and what.chat_id is not None:
                 await case.tx.outbox.move_chat(item.chat_id, what.chat_id)
             if isinstance(what, SetAside) and what.why is None:
-                await people.unreachable(case, UserId(item.chat_id))
+                user_id, is_deleted = UserId(item.chat_id), what.is_deleted
+                await people.unreachable(case, user_id, is_deleted=is_deleted)
             # Whoever asked hears once of a card that arrives nowhere: when it steps aside, or is
             # set aside before.
             steps_aside = isinstance(what, Later) and what.attempts >= PATIENCE
@@ -310,9 +320,9 @@ class Sender:
                 return self._soon(item, reason)
             case Outcome.MOVED:
                 return Later(self._clock(), item.attempts, chat_id=ChatId(failure.moved_to))
-            case Outcome.CLOSED:
+            case Outcome.CLOSED | Outcome.DELETED:
                 log.warning("A %s was refused: %s", item.kind, reason)
-                return SetAside(None)
+                return SetAside(None, is_deleted=failure.outcome is Outcome.DELETED)
             case Outcome.WORDS | Outcome.REFUSED:
                 return _never(item, reason)
 

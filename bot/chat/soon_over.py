@@ -7,7 +7,6 @@ from telegram import Bot
 from bot import limits
 from bot.access import messages
 from bot.access.case import Case
-from bot.access.holdings import accounts_of
 from bot.access.lineage import Lineage
 from bot.access.permission import THE_BOT, Act, may
 from bot.access.roles import identify
@@ -108,7 +107,7 @@ async def ask_again(case: Case, user_id: UserId, server: ServerName | None) -> K
         return ()
     theirs = [
         request
-        for account in await accounts_of(case.tx, user_id)
+        for account in await case.tx.people.accounts_of(user_id)
         for request in await case.tx.requests.of_user(account)
         if request.server == server
     ]

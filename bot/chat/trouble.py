@@ -61,12 +61,9 @@ def _told(grant: Grant, known: Seen) -> Html:
     wrong += [fill(words.CLOSED, server=server) for server in known.closed]
     well: list[Html] = []
     for look in known.tried:
-        said = next((words.TROUBLES[one] for one in look.troubles if one in words.TROUBLES), None)
-        if said is None:
-            well.append(fill(words.TRIED_WELL, server=look.server, at=moment(look.at)))
-        else:
-            text = fill(words.TRIED_TROUBLE, server=look.server, at=moment(look.at), trouble=said)
-            wrong.append(text)
+        said = [words.TRIED_TROUBLES[one] for one in look.troubles if one in words.TRIED_TROUBLES]
+        template = said[0] if said else words.TRIED_WELL
+        (wrong if said else well).append(fill(template, server=look.server, at=moment(look.at)))
     if known.last is None:
         last = Html(words.SEEN_NEVER)
     else:

@@ -26,7 +26,7 @@ class Rank(IntEnum):
 
 class Turns:
     def __init__(self) -> None:
-        self._ranks: dict[ChatId, Rank] = {}
+        self._ranks: dict[ChatId, Rank] = {}  # of those chats of which something waits
         self._waiting: dict[Rank, dict[ChatId, deque[InboxItem]]] = {rank: {} for rank in Rank}
         self._had: dict[Rank, Counter[ChatId]] = {rank: Counter() for rank in Rank}
 
@@ -65,7 +65,8 @@ class Turns:
 
     def first_of(self, chat: ChatId, most: int) -> list[InboxItem]:
         """What waits of one chat; it goes on waiting."""
-        return list(islice(self._waiting[self._ranks[chat]].get(chat, ()), most))
+        rank = self._ranks.get(chat)
+        return [] if rank is None else list(islice(self._waiting[rank][chat], most))
 
     def drop(self, chat: ChatId, update_ids: Collection[int]) -> None:
         """These do not wait any more."""
@@ -75,8 +76,8 @@ class Turns:
             queue.popleft()
         if any(item.update_id in update_ids for item in queue):
             waiting[chat] = deque(one for one in queue if one.update_id not in update_ids)
-        if not waiting[chat]:
-            del waiting[chat]
+        if not waiting[chat]:  # a stranger may never write again
+            del waiting[chat], self._ranks[chat]
 
 
 def _place(item: InboxItem) -> int:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from bot.access import approvals
 from bot.access.case import Case
+from bot.access.hearing import Hearing
 from bot.texts import chat as words
 from bot.texts import groups as group_words
 from bot.texts.durations import duration_text
 from bot.texts.fill import Html, fill
-from storage.records import Request, UserId
+from storage.records import UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +21,14 @@ class Votes:
     counts: bool
 
 
-async def votes(case: Case, request: Request, limit: int, viewer: UserId) -> Votes:
+async def votes(case: Case, heard: Hearing, viewer: UserId) -> Votes:
     """Nothing is said where one yes of any admin decides.
 
     Args:
-        limit: the longest duration that can be approved, in seconds.
         viewer: the reader, by the account that they are known by.
     """
-    given = await approvals.given(case, request)
-    vote = await approvals.vote(case, request, min([limit, *(one.duration for one in given)]))
+    given = await approvals.given(case, heard)
+    vote = heard.vote(min([heard.limit, *(one.duration for one in given)]))
     said = [
         fill(words.CARD_AGREED, admin=one.name, duration=duration_text(one.duration))
         for one in given

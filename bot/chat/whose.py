@@ -44,11 +44,14 @@ def _nobody(answer: Answer) -> Html:
 
 
 def _said(address: str, one: Had) -> Html:
-    name = one.name or (words.THE_BOT if one.grant is None else words.NOBODYS)
+    if one.name:
+        had = words.HAD_BY_SOMEBODY
+    else:
+        had = words.HAD_BY_THE_BOT if one.grant is None else words.HAD_BY_A_CERTIFICATE
     return lines(
         fill(
-            words.HAD[one.standing],
-            name=name,
+            had[one.standing],
+            name=one.name,
             address=address,
             server=one.server,
             since=moment(one.since),

@@ -117,7 +117,7 @@ class BotApi(HTTPXRequest):
             self._through(error)
             raise
         except not_socks(self._way) as error:
-            said = NetworkError("What answers there does not speak SOCKS 5")
+            said = NetworkError("What answers there doesn't speak SOCKS 5")
             raise self._through(said) from httpx.ProxyError(str(error))
         if _FILE in url and status == HTTPStatus.OK:
             return status, body

@@ -19,7 +19,7 @@ from telegram import Bot, Update
 from telegram.error import TelegramError
 
 from bot import limits
-from bot.access import audit, messages, roles
+from bot.access import audit, leaving, messages, roles
 from bot.access.names import clean
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
@@ -33,6 +33,7 @@ from bot.chat.incoming import (
     Forwarded,
     Incoming,
     InGroup,
+    Membership,
     Nothing,
     Picked,
     Sender,
@@ -73,6 +74,9 @@ _AUDITED = frozenset(
         Refusal.ADMINS_ONLY,
         Refusal.FORWARDED,
         Refusal.OWN_REQUEST,
+        Refusal.OWN_STANDING,
+        Refusal.OWN_PAUSE,
+        Refusal.SEVERAL_APPOINT,
         Refusal.OTHER_GROUP,
         Refusal.NOT_YOURS,
         Refusal.NOT_OFFERED,
@@ -273,6 +277,10 @@ class Worker:
                 await reached(self._core.case(tx, THE_BOT), user_id)
             case Blocked(user_id, False):
                 await tx.people.set_reachable(user_id, reachable=False)
+            case Membership(chat_id, user_id, is_member):
+                if chat_id == self._core.rules.group:
+                    case = self._core.case(tx, THE_BOT)
+                    await leaving.in_group(case, user_id, is_member=is_member)
             case Nothing():
                 pass
         # Anybody can send these, and it does no harm to meet one twice.

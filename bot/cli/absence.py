@@ -20,7 +20,7 @@ def away(
         typer.Option(
             metavar="DAY",
             help="When they are back by themselves: 2027-09-14, '14 Sept', '14 Sept 9:00' or 10d; "
-            "a day begins by this machine's own zone.",
+            "a day begins by VPNBOT_TIME_ZONE, or this machine's own zone.",
         ),
     ] = None,
     back: Annotated[bool, typer.Option("--back", help="They are back already.")] = False,
@@ -36,7 +36,7 @@ def away(
                 await absences.come_back(case, person.id)
                 text = plain(words.BACK_LINE, name=person.name, id=person.id)
             else:
-                day = days.parse_day(until, case.now)
+                day = days.parse_day(until, case.now, case.rules.zone)
                 await absences.go(case, person.id, day)
                 text = plain(words.AWAY_LINE, name=person.name, id=person.id, until=utc(day))
         say(text)

@@ -14,6 +14,7 @@ from bot.setup.adoption import (
     AdoptionResult,
     ServerToAdopt,
     UnknownClients,
+    account_there,
     adopt_server,
     some_names,
 )
@@ -55,7 +56,7 @@ def adopt(
     ] = None,
     sudo: Sudo = False,
 ) -> None:
-    """As root: takes in a server that runs with a configuration of its own; again, looks anew."""
+    """Takes in a server that runs with its own configuration, as root; again, looks anew."""
     login = way_in(ssh, host_key, ssh_key, sudo=sudo)
     dialled = parse_remote(remote)
 
@@ -64,7 +65,7 @@ def adopt(
             name,
             PurePosixPath(config.absolute()),
             dialled,
-            account or office.folder.account(),
+            account or await account_there(office, name, login),
             login,
         )
         foreseen: list[str] = []
@@ -100,14 +101,15 @@ def _outlook(look: Outlook, *, applies: bool) -> Iterator[str]:
             yield f"  {words.CONNECTED_UNKNOWN}"
             yield f"  {words.LOCK_UNKNOWN if look.adds_lock else words.NO_LOCK_UNKNOWN}"
         elif connected.status_file is None:
-            yield plain(f"  {words.CONNECTED}", count=len(connected.names))
+            yield f"  {plain(words.CONNECTED, count=len(connected.names))}"
         else:
-            yield plain(
-                f"  {words.CONNECTED_THEN}",
+            said = plain(
+                words.CONNECTED_THEN,
                 count=len(connected.names),
                 path=connected.status_file,
                 moment=utc(connected.at) if connected.at else "–",
             )
+            yield f"  {said}"
         for text, names in (
             (words.STAY, look.stay),
             (words.REFUSED, look.revoked),

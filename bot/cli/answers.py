@@ -18,9 +18,8 @@ from bot.cli.asking import Asker
 from bot.cli.server_choice import ServerFlags, choose_server
 from bot.cli.shared import say
 from bot.errors import BadSettings
-from bot.health.network import greet
+from bot.health.network import greet, reason_of
 from bot.process.env_file import env_values, read_env
-from bot.process.logs import redact
 from bot.process.way_out import SETTING as PROXY
 from bot.process.way_out import checked_proxy
 from bot.settings import PREFIX, Settings, read_secret
@@ -129,7 +128,7 @@ def _token(
         username = _check_token(settings, text)
         return Secret(text, place.secrets / _TOKEN.file, is_new=True), username
 
-    question = "The bot's token from @BotFather (it is not shown)"
+    question = "The bot's token from @BotFather (it isn't shown)"
     secret, username = asker.ask(_TOKEN.flag, question, check, hidden=True)
     if username:
         asker.tell(f"  That is @{username}.")
@@ -162,12 +161,12 @@ def _check_token(settings: Settings, token: str) -> str | None:
         probe.token()
     except BadSettings:
         raise BadSettings(
-            "This is no bot token: copy it from @BotFather, digits, a colon, and letters."
+            "This isn't a bot token: copy it from @BotFather, digits, a colon, and letters."
         ) from None
     try:
         return _username(settings, token)
     except TelegramError as error:
-        say(f"Telegram cannot be reached: {redact(error.message)}.")
+        say(f"Telegram can't be reached: {reason_of(error)}.")
         return None
 
 
@@ -180,7 +179,7 @@ def _with_proxy(settings: Settings, text: str) -> Settings:
     try:
         url = checked_proxy(text)
     except ValueError as error:
-        raise BadSettings(f"This is no proxy: {error}.") from None
+        raise BadSettings(f"This isn't a proxy: {error}.") from None
     return settings.model_copy(update={"telegram_proxy": SecretStr(url)})
 
 
@@ -194,16 +193,16 @@ def _by_proxy(settings: Settings, token: str, asker: Asker) -> tuple[Settings, s
         try:
             return tried, _username(tried, token)
         except TelegramError as error:
-            raise BadSettings(f"Telegram does not answer: {redact(error.message)}.") from None
+            raise BadSettings(f"Telegram doesn't answer: {reason_of(error)}.") from None
 
     found: tuple[Settings, str | None] = (settings, None)
     if not asker.silent:
         asker.tell("Where it is blocked, a proxy leads there: socks5://USER:PASSWORD@HOST:PORT, or")
         asker.tell("http:// or https://, without USER:PASSWORD@ if it asks for none.")
-        question = "A proxy (it is not shown; Enter goes on without)"
+        question = "A proxy (it isn't shown; Enter goes on without)"
         found = asker.ask("--proxy-file", question, check, hidden=True)
     if found[1] is None:
-        say("The token is not tried; `vpnbot doctor` does it once Telegram answers.")
+        say("The token isn't tried; `vpnbot doctor` does it once Telegram answers.")
     else:
         asker.tell(f"  That is @{found[1]}.")
     return found
@@ -241,9 +240,9 @@ def _passphrase(settings: Settings, flags: Flags, place: Place, asker: Asker) ->
         return Secret(value, place.secrets / _PASSPHRASE.file, is_new=True)
 
     question = (
-        "The CA's passphrase (it is not shown)"
+        "The CA's passphrase (it isn't shown)"
         if has_ca
-        else "A passphrase for the new CA (it is not shown; Enter makes one up)"
+        else "A passphrase for the new CA (it isn't shown; Enter makes one up)"
     )
     return asker.ask(_PASSPHRASE.flag, question, check, hidden=True)
 

@@ -88,7 +88,7 @@ def new_passphrase(office: Office) -> str:
         return found
     if not sys.stdin.isatty():
         raise BadSettings(
-            "VPNBOT_CA_PASSPHRASE_FILE is not set: name a file that holds the CA's passphrase."
+            "VPNBOT_CA_PASSPHRASE_FILE isn't set: name a file that holds the CA's passphrase."
         )
     first = getpass.getpass("A new passphrase for the CA: ")
     check_new_passphrase(first)

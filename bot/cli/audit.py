@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.access import holdings, who
+from bot.access import who
 from bot.access.audit import head_text
 from bot.access.case import Case
 from bot.access.durations import parse_duration
 from bot.access.permission import telegram_key
 from bot.access.refusals import Refused
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import in_json, operator, say, show, stamp, with_office
+from bot.cli.shared import cell, in_json, operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.shown import one_line
@@ -32,6 +32,7 @@ app = typer.Typer(help="The audit trail.", no_args_is_help=True, cls=CommandGrou
 # A spreadsheet takes a cell that begins like this for a formula (OWASP, CSV injection). Where
 # lists are separated by semicolons, one of these begins a cell, too, whatever the quotes say.
 _FORMULA = re.compile(r"(^|;)(?=\s*[=+@-]|[\t\r\n])")
+_DURATIONS = frozenset({"duration", "max_duration", "standing"})
 _COLUMNS = ("seq", "at", "actor", "action", "subject", "detail", "previous", "digest")
 # A row's number, and SHA-256 in hex: what is mistyped must not look like a trail that was cut.
 _HEAD = re.compile(r"([0-9]{1,18})\s*:\s*([0-9a-fA-F]{64})", re.ASCII)
@@ -99,10 +100,10 @@ def verify(
             now_there = None if noted is None else await tx.audit.digest_of(noted[0])
         if noted is not None and now_there != noted[1]:
             raise NotDone(
-                f"Row {noted[0]} is not the one that was noted: the trail was rewritten or cut."
+                f"Row {noted[0]} isn't the one that was noted: the trail was rewritten or cut."
             )
         if fault is not None:
-            raise NotDone(f"Row {fault} of the audit trail does not fit the chain.")
+            raise NotDone(f"Row {fault} of the audit trail doesn't fit the chain.")
         if last is None:
             say("The audit trail is empty.")
         else:
@@ -136,7 +137,7 @@ def export(
 async def _about(case: Case, user: str) -> tuple[list[str], list[str]]:
     """Who acted, and what it was about, in the trail's words: all of a person's accounts."""
     person = await who.one_person(case, user)
-    accounts = await holdings.accounts_of(case.tx, person.id)
+    accounts = await case.tx.people.accounts_of(person.id)
     subjects = [f"user:{account}" for account in accounts]
     for account in accounts:
         subjects += [f"grant:{grant.id}" for grant in await case.tx.grants.of_user(account)]
@@ -157,7 +158,22 @@ async def _name(case: Case, rows: list[dict[str, Any]]) -> None:
         if person is not None:
             row["subject"] = f"{row['subject']} ({person.name})"
         pairs = detail.items()
-        row["detail"] = ", ".join(f"{key}={value}" for key, value in pairs if key != "name")
+        row["detail"] = ", ".join(
+            f"{key}={_said(key, value)}" for key, value in pairs if key != "name"
+        )
+
+
+def _said(key: str, value: Any) -> str:
+    """As people read it elsewhere; the export has what was recorded.
+
+    A forged row may have anything, and is shown as it is.
+    """
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "–"
+    try:
+        return cell("duration" if key in _DURATIONS else key, value)
+    except (AttributeError, Refused, TypeError, ValueError):
+        return str(value)
 
 
 def _moment(text: str | None, now: datetime) -> datetime | None:
@@ -177,7 +193,7 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise NotDone(
-            f"“{text}” is no time: write 7d for a week ago, or 2026-03-02T14:00."
+            f"“{text}” isn’t a time: write 7d for a week ago, or 2026-03-02T14:00."
         ) from None
 
 
@@ -185,8 +201,8 @@ def _parse_head(text: str) -> tuple[int, str]:
     found = _HEAD.fullmatch(text.strip())
     if found is None:
         raise NotDone(
-            "--head is no head of a trail; copy all of it from /audit: a number, a colon, and 64 "
-            "digits and letters from a to f."
+            "--head isn't a head of the trail; copy all of it from /audit: a number, a colon, and "
+            "64 digits and letters from a to f."
         )
     return int(found[1]), found[2].lower()
 

@@ -46,7 +46,7 @@ def backup(
         if made.without:
             say(f"Without the lost keys of {', '.join(made.without)}; run: vpnbot doctor")
         if made.manifest.audit_fault is not None:
-            say("The audit trail does not fit the chain; run: vpnbot audit verify")
+            say("The audit trail doesn't fit the chain; run: vpnbot audit verify")
 
     with_office(work)
 

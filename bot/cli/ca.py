@@ -50,7 +50,8 @@ def show(
 
     async def work(office: Office) -> None:
         if pem:
-            say(bundle(office, await trusted_by_servers(office)).rstrip())
+            for line in bundle(office, await trusted_by_servers(office)).splitlines():
+                say(line)
             return
         certificates = office.keyring.certificates()
         for certificate in certificates:

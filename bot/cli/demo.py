@@ -30,7 +30,7 @@ def demo(
         int, typer.Option(metavar="N", min=0, max=65535, help="The page's port; 0 is any.")
     ] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Opens no browser.")] = False,
-    tour: Annotated[bool, typer.Option("--tour", help="Play the story here, and exit.")] = False,
+    tour: Annotated[bool, typer.Option("--tour", help="Plays the story here, and exits.")] = False,
 ) -> None:
     """Tries the whole product on this machine, in a browser or in the terminal."""
     if find_spec("aiohttp") is None:
@@ -60,7 +60,7 @@ def told_in_one_line(port: int) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in _PORT and error.filename is None:
-            raise NotDone(f"Port {port} cannot be used ({reason}); try --port 0.") from error
+            raise NotDone(f"Port {port} can't be used ({reason}); try --port 0.") from error
         place = "" if error.filename is None else f" ({error.filename})"
         raise NotDone(f"The demo broke off: {reason.rstrip('.')}{place}.") from error
     except DemoError as error:

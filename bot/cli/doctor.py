@@ -10,6 +10,7 @@ from bot.health.results import Fine, Result, Trouble, trouble_from
 from bot.process.clock import utc_now
 from bot.settings import Settings
 from bot.texts import health as words
+from bot.texts.fill import plain
 
 _EXAMPLES = 3
 
@@ -20,13 +21,13 @@ def doctor() -> None:
         settings = settings_of_owner()
     except BadSettings as error:
         tell(trouble_from(error, words.SETTING_WRONG_MEND))
-        raise NotDone(words.FOUND_ONE) from error
+        raise NotDone(plain(words.FOUND, count=1)) from error
     except BadDataFolder as error:
         tell(trouble_from(error, words.FOLDER_SHUT.mend))
-        raise NotDone(words.FOUND_ONE) from error
+        raise NotDone(plain(words.FOUND, count=1)) from error
     count = asyncio.run(_examine(settings))
     if count:
-        raise NotDone(words.FOUND_ONE if count == 1 else words.FOUND.format(count=count))
+        raise NotDone(plain(words.FOUND, count=count))
     say(words.ALL_WELL)
 
 

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from bot.access import asking, holdings, requests, revocation, who
+from bot.access import asking, extending, holdings, requests, revocation, who
 from bot.access.case import Case
 from bot.access.durations import parse_duration
+from bot.access.lineage import Lineage
 from bot.access.matching import as_user_id
+from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from bot.cli.groups_help import CommandGroup
 from bot.cli.shared import operator, say, with_office
@@ -57,10 +59,10 @@ def issue(
         bool, typer.Option("--yes", help="Also for longer than people may have access.")
     ] = False,
 ) -> None:
-    """Gives access without Telegram: writes the profile to a file. Its key lies on a disk then.
+    """Gives access without Telegram: writes a profile, with its key, to a file.
 
-    Where the person has asked already, that request is approved by it. How often and for how long
-    people may ask does not bind whoever is at the machine.
+    Where they have asked already, that approves their request. The limits of how often and for
+    how long people may ask don't bind whoever is at the machine.
     """
     seconds = None if duration is None else parse_duration(duration)
     target = output.absolute()
@@ -95,6 +97,87 @@ def issue(
         say("Hand the file over safely and delete it: whoever has it has the access.")
 
     with_office(work)
+
+
+@app.command("extend")
+def extend(
+    meant: Annotated[
+        str, typer.Argument(metavar="WHO", help="A profile (g-…, a common name), or whose it is.")
+    ],
+    duration: Annotated[
+        str | None,
+        typer.Option(metavar="D", help="For how long from now: 30m, 8h, 7d, 2w; as before."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also for longer than people may have access.")
+    ] = False,
+) -> None:
+    """Gives a live profile more time: a new one, which the bot sends to its owner.
+
+    The earlier one works until the new one was used, and not beyond its own end. Where the owner
+    has asked for that already, that request is approved by it, for the time that it names.
+    """
+    seconds = None if duration is None else parse_duration(duration)
+
+    async def work(office: Office) -> None:
+        async with office.acting(operator()) as case:
+            grant = await _to_extend(case, meant)
+            # No bot may run that would have ended what nobody decided in time.
+            await requests.expire_due(case)
+            waiting = (await Lineage.of(case.tx, grant.owner)).asked_for(grant)
+            if waiting is None:
+                _require_usual(case, seconds, yes=yes)
+                theirs = case.by(await _in_name_of(case, grant.owner))
+                waiting = await extending.ask(theirs, grant.id, duration=seconds)
+            elif seconds not in (None, waiting.duration):
+                raise NotDone(
+                    f"They have asked for {duration_text(waiting.duration)} already, with request "
+                    f"{waiting.id}; leave --duration out, or deny it first."
+                )
+            done = await requests.approve(case, waiting.id, None)
+        # An operator's word is enough, and more time begins at once.
+        assert isinstance(done, requests.Approved)
+        say(
+            f"{done.requester.name} gets {done.grant.common_name} on {done.grant.server} until "
+            f"{utc(done.grant.not_after)}. The bot sends it when it runs; {grant.common_name} "
+            "works until it was used."
+        )
+
+    with_office(work)
+
+
+async def _to_extend(case: Case, meant: str) -> Grant:
+    """The one live profile that is meant.
+
+    Raises:
+        Refused: as `who.one_person`, and NOTHING_LIVE.
+        NotDone: there are several.
+    """
+    fits = await who.meant(case, meant)
+    if not fits.exactly_one:
+        raise who.not_one(meant, fits)
+    if fits.grants:
+        return fits.grants[0]
+    person = fits.people[0]
+    found = [one.grant for one in await holdings.of_person(case.tx, case.now, person.id)]
+    # What gives more time to another one stands for both.
+    live = [one for one in found if one.state is GrantState.ACTIVE and one.imported_at is None]
+    last = [one for one in live if (await Lineage.of(case.tx, one.owner)).later(one) is None]
+    if not last:
+        raise Refused(Refusal.NOTHING_LIVE, name=person.name, names=())
+    if len(last) > 1:
+        named = ", ".join(f"{one.id} ({one.server})" for one in last)
+        raise NotDone(f"{person.name} has several profiles; name one of them: {named}")
+    return last[0]
+
+
+def _require_usual(case: Case, seconds: int | None, *, yes: bool) -> None:
+    """Raises NotDone: that is longer than people may have access, and nobody has said yes to it."""
+    if seconds is not None and seconds > case.rules.max_duration and not yes:
+        raise NotDone(
+            f"{duration_text(seconds)} is more than the {duration_text(case.rules.max_duration)} "
+            "of VPNBOT_MAX_GRANT_DURATION; to give it all the same, add --yes."
+        )
 
 
 class FileCourier:
@@ -142,12 +225,14 @@ async def _deliver(office: Office, grant: Grant, courier: FileCourier, *, archiv
         async with office.database.reading() as tx:
             now = await revocation.known_grant(tx, grant.id)
             is_open = await holdings.may_let_in(tx, office.clock(), now)
-        end = (
-            "nobody has the profile, and its end is not proved yet: vpnbot grant list"
-            if is_open
-            else "the access was ended again"
+        if is_open:
+            raise NotDone(
+                f"{courier.path} can't be written ({outcome.why}). Nobody has the profile, but its "
+                "end isn't proved yet; see: vpnbot grant list"
+            )
+        raise NotDone(
+            f"{courier.path} can't be written ({outcome.why}), so the access was ended again."
         )
-        raise NotDone(f"{courier.path} cannot be written ({outcome.why}); {end}.")
     if now.state is not GrantState.ACTIVE:
         if outcome.came is Came.ARRIVED:
             courier.take_back()
@@ -170,12 +255,7 @@ async def _reserve(
         waiting = _waiting(await case.tx.requests.open_of(user_id), server, seconds)
         request_id = waiting or await _ask(case, user_id, server, seconds)
         asked = await case.tx.requests.get(request_id)
-        if asked is not None and asked.duration > case.rules.max_duration and not yes:
-            raise NotDone(
-                f"{duration_text(asked.duration)} is more than the "
-                f"{duration_text(case.rules.max_duration)} of VPNBOT_MAX_GRANT_DURATION; to give "
-                "it all the same, add --yes."
-            )
+        _require_usual(case, None if asked is None else asked.duration, yes=yes)
         return await requests.approve_without_delivery(case, request_id)
 
 
@@ -206,11 +286,8 @@ def _waiting(found: Sequence[Request], server: str | None, seconds: int | None) 
 
 async def _ask(case: Case, user_id: UserId, server: str | None, seconds: int | None) -> RequestId:
     """The operator asks for somebody else, who must be on the allowlist like anyone."""
-    person = await case.tx.people.get(user_id)
-    is_allowed = person is not None and person.allowed
-    is_paused = await case.tx.pauses.of(user_id) is not None
     asked = await asking.ask(
-        case.by(replace(case.actor, user_id=user_id, is_allowed=is_allowed, is_paused=is_paused)),
+        case.by(await _in_name_of(case, user_id)),
         duration=seconds,
         server=None if server is None else ServerName(server),
         reason="issued on the command line",
@@ -218,6 +295,14 @@ async def _ask(case: Case, user_id: UserId, server: str | None, seconds: int | N
     if asked.servers:
         raise _name_server(asked.servers)
     return asked.request.id
+
+
+async def _in_name_of(case: Case, user_id: UserId) -> Actor:
+    """The operator, who asks for somebody else."""
+    person = await case.tx.people.get(user_id)
+    is_allowed = person is not None and person.allowed
+    is_paused = await case.tx.pauses.of(user_id) is not None
+    return replace(case.actor, user_id=user_id, is_allowed=is_allowed, is_paused=is_paused)
 
 
 def _name_server(names: Sequence[str]) -> NotDone:

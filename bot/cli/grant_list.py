@@ -31,14 +31,14 @@ def list_(
         str | None, typer.Option(metavar="NAME", help="Only those for this server.")
     ] = None,
 ) -> None:
-    """All grants; `revoking` are those whose end is not proved on every server."""
+    """All grants; `revoking` are those whose end isn't proved on every server."""
 
     async def work(core: Core) -> None:
         async with core.database.reading() as tx:
             accounts = None
             if user is not None:
                 person = await who.one_person(core.case(tx, operator()), user)
-                accounts = await holdings.accounts_of(tx, person.id)
+                accounts = await tx.people.accounts_of(person.id)
             dropped = await holdings.unproved_for_good(tx, core.clock())
             wanted = GrantsWanted(
                 state=state,

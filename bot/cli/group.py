@@ -16,6 +16,7 @@ from bot.cli.groups_help import CommandGroup
 from bot.cli.shared import operator, say, show, with_office
 from bot.errors import NotDone
 from bot.office import Office
+from bot.texts.durations import duration_text
 from storage.group_records import Group, GroupName, Reason
 from storage.records import ServerName, UserId
 
@@ -67,7 +68,7 @@ MaxProfiles = Annotated[
 ]
 Standing = Annotated[
     str | None,
-    typer.Option(metavar="D", help="Up to that long, such as 8h, is given without a yes."),
+    typer.Option(metavar="D", help="Gives up to that long, such as 8h, without an admin's yes."),
 ]
 
 
@@ -91,7 +92,7 @@ def add(
     said |= _policy(reason, max_profiles, standing)
     networks = [one for family in _FAMILIES.values() for one in said.pop(family, ())]
     group = Group(GroupName(name), networks=tuple(networks), **said)
-    _change(lambda case: groups.add(case, group), f"The group {name} is there.")
+    _change(lambda case: groups.add(case, group), f"The group {name} is made.")
 
 
 @app.command("edit")
@@ -117,7 +118,7 @@ def edit(
         ),
     ] = None,
 ) -> None:
-    """Changes what a group means; what is not named stays as it is."""
+    """Changes what a group means; what isn't named stays as it is."""
     changes = _said(network, network6, route, dns, server, max_duration, approvers, approvals)
     changes |= _policy(reason, max_profiles, standing)
     empty = Group(GroupName(name))
@@ -195,7 +196,7 @@ def _row(group: Group, members: Sequence[UserId], *, as_json: bool) -> dict[str,
     for field in _SHOWN:
         value = getattr(group, field)
         if field in _DURATIONS and value is not None:
-            value = format_duration(value)
+            value = format_duration(value) if as_json else duration_text(value)
         row[field] = [*value] if isinstance(value, tuple) else value
     row["members"] = [*members]
     if as_json:
@@ -307,7 +308,7 @@ def _each(option: str, texts: list[str], read: Callable[[str], str]) -> tuple[st
             found.append(read(text))
         except ValueError as error:
             raise NotDone(
-                f"{option} {text!r} cannot be read; write for example "
+                f"{option} {text!r} can't be read; write for example "
                 f"{'10.8.0.1' if option == '--dns' else '10.8.4.0/24'}."
             ) from error
     if len(found) > _MOST:

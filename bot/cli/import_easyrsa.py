@@ -171,20 +171,30 @@ def _odd(pki: EasyRsaPki) -> Iterator[str]:
             of_one.setdefault(serial, []).append(finding)
         if finding.code in words.FINDINGS:
             of_all.setdefault(finding.code, []).append(finding_text(finding))
-    names = {entry.serial: entry.common_name for entry in (*pki.entries, *pki.lost)}
-    of_kind: dict[tuple[PkiFindingCode, ...], list[str]] = {}
+    of_kind: dict[tuple[PkiFindingCode, ...], list[SerialNumber]] = {}
     for serial, found in of_one.items():
-        line = plain(
-            words.CERTIFICATE,
-            name=_name(names.get(serial, "")),
-            serial=serial_hex(serial),
-            said=Plain("; ".join(map(_said, found))),
-        )
-        of_kind.setdefault(tuple(finding.code for finding in found), []).append(line)
-    for alike in (*of_all.values(), *of_kind.values()):
-        yield from alike[:_SHOWN]
-        if len(alike) > _SHOWN:
-            yield plain(words.MORE_ALIKE, count=len(alike) - _SHOWN)
+        of_kind.setdefault(tuple(finding.code for finding in found), []).append(serial)
+    names = {entry.serial: entry.common_name for entry in (*pki.entries, *pki.lost)}
+    for texts in of_all.values():
+        yield from _first(texts, len(texts))
+    for serials in of_kind.values():
+        lines = [
+            plain(
+                words.CERTIFICATE,
+                name=_name(names.get(serial, "")),
+                serial=serial_hex(serial),
+                said=Plain("; ".join(map(_said, of_one[serial]))),
+            )
+            for serial in serials[:_SHOWN]
+        ]
+        yield from _first(lines, len(serials))
+
+
+def _first(lines: Sequence[str], count: int) -> Iterator[str]:
+    """A dozen of them, and how many more of the `count` there are."""
+    yield from lines[:_SHOWN]
+    if count > _SHOWN:
+        yield plain(words.MORE_ALIKE, count=count - _SHOWN)
 
 
 def _counts(certificates: Sequence[Certificate], now: datetime) -> dict[str, int]:

@@ -102,7 +102,7 @@ COMMANDS = (
 
 
 def main() -> None:
-    """Exit status: 0 done, 1 it could not be done, 2 wrong usage."""
+    """Exit status: 0 done, 1 it couldn't be done, 2 wrong usage."""
     # What this process writes is for its own account, unless a file's mode says otherwise.
     os.umask(0o077)
     keep_memory_private()
@@ -138,7 +138,7 @@ def main() -> None:
         # a secret.
         if error.reason != "surrogates not allowed":
             raise
-        fail("What was typed, or a file's name, is no text in UTF-8; use another one.")
+        fail("What was typed, or a file's name, isn't text in UTF-8; use another one.")
     except Exception as error:
         trouble = passing_trouble(error)
         if trouble is None:

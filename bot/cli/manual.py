@@ -63,7 +63,7 @@ def manual() -> str:
                 said += [".RS", ".TP", f".B {_text(names)}", _text(option.help or ""), ".RE"]
     said += [
         ".SH EXIT STATUS",
-        "0 done; 1 it could not be done, with one line on standard error; 2 wrong usage.",
+        "0 done; 1 it couldn't be done, with one line on standard error; 2 wrong usage.",
         ".SH FILES",
         ".TP",
         ".I .env",

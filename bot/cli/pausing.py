@@ -22,7 +22,7 @@ def pause(
         typer.Option(
             metavar="DAY",
             help="When they are back by themselves: 2027-09-14, '14 Sept', '14 Sept 9:00' or 10d; "
-            "a day begins by this machine's own zone.",
+            "a day begins by VPNBOT_TIME_ZONE, or this machine's own zone.",
         ),
     ] = None,
 ) -> None:
@@ -58,7 +58,7 @@ def pause(
 
 
 def resume(meant: Who) -> None:
-    """Lets somebody in again who is paused, by all that has not ended meanwhile."""
+    """Lets a paused person in again, with every profile that hasn't ended meanwhile."""
 
     async def work(office: Office) -> bool:
         # Without the CA's key no list can be signed that leaves them out.

@@ -31,6 +31,7 @@ def list_(
 
 
 def _object(request: Request) -> dict[str, Any]:
+    """`extends`: the request whose profile is to get more time."""
     return {
         "id": request.id,
         "user_id": request.user_id,
@@ -40,6 +41,8 @@ def _object(request: Request) -> dict[str, Any]:
         "state": request.state,
         "asked_at": stamp(request.asked_at),
         "starts_at": stamp(request.starts_at),
+        "extends": request.extends,
+        "device": request.device,
         "decided_by": request.decided_by,
         "decided_at": stamp(request.decided_at),
     }

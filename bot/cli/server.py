@@ -19,6 +19,7 @@ from bot.cli.shared import operator, say, with_office
 from bot.cli.ssh import HostKey, Ssh, SshKey, Sudo, confirm, key, ssh_, tell_way, way_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
+from bot.fleet.upkeep import deploy_line
 from bot.office import Office
 from bot.process.privileges import as_root
 from bot.setup.deploying import SUDO_LASTS, SUDOERS_FILE
@@ -56,19 +57,31 @@ def add(
         Path, typer.Option(metavar="DIR", help="Its folder, such as /srv/openvpn/NAME.")
     ],
     listen: Annotated[
-        int | None, typer.Option(metavar="PORT", help="The port it listens on, if another.")
+        int | None, typer.Option(metavar="PORT", help="The port it listens on, if not that.")
     ] = None,
     network: Annotated[
-        str | None, typer.Option(metavar="CIDR", help="Its clients' network.")
+        str | None,
+        typer.Option(
+            metavar="CIDR", help="Its clients' network; else the next free /22 from 10.8.0.0."
+        ),
     ] = None,
     network6: Annotated[
-        str | None, typer.Option(metavar="CIDR", help="Of IPv6, such as fd12:3456::/64.")
+        str | None,
+        typer.Option(
+            metavar="CIDR", help="Its clients' IPv6 network, such as fd12:3456::/64; else none."
+        ),
     ] = None,
     route: Annotated[
         list[str] | None,
-        typer.Option(metavar="CIDR", help="Pushed to clients; 0.0.0.0/0 is everything."),
+        typer.Option(
+            metavar="CIDR",
+            help="A network that clients reach; again for more; 0.0.0.0/0 is everything.",
+        ),
     ] = None,
-    dns: Annotated[list[str] | None, typer.Option(metavar="IP", help="Pushed to clients.")] = None,
+    dns: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IP", help="A resolver that clients ask; again for more."),
+    ] = None,
     account: Annotated[
         str | None, typer.Option(metavar="USER", help="The account that runs the bot.")
     ] = None,
@@ -101,14 +114,14 @@ def add(
         say(f"{server.name} is added, with the network {networks}.")
         tell_way(server)
         place = quote(str(wanted.directory))
-        login = f" --ssh root@{wanted.ssh.address.host}" if wanted.ssh else ""
+        write = deploy_line(server)
         if wanted.ssh and sudo:
             you = os.environ.get("SUDO_USER") or "YOU"
-            login = f" --ssh {you}@{wanted.ssh.address.host} --sudo"
+            write = write.replace("--ssh root@", f"--ssh {you}@") + " --sudo"
             line = sudoers_line(you, office.clock() + SUDO_LASTS)
             say(f"On {wanted.ssh.address.host}, as root, by `visudo -f {SUDOERS_FILE}`:")
             say(f"  {line}")
-        say(f"Next: vpnbot server deploy {server.name}{login} --directory {place}")
+        say(f"Next: {write} --directory {place}")
         if wanted.ssh:
             say(
                 f"  or, to carry it over: vpnbot server deploy {server.name} --to-archive FILE "
@@ -146,12 +159,12 @@ def deploy(
             metavar="USER",
             help=(
                 "The bot's account there, as root has to say where it was there before, or has a "
-                "name that is not like vpnbot."
+                "name that isn't like vpnbot."
             ),
         ),
     ] = None,
 ) -> None:
-    """As root: writes all that OpenVPN needs into the server's folder; again, what differs."""
+    """Writes all that OpenVPN needs into the server's folder, as root; again, what has changed."""
     named = None if directory is None else PurePosixPath(directory.absolute())
     login = way_in(ssh, None, ssh_key, sudo=sudo)
 
@@ -179,7 +192,7 @@ def deploy(
 
 @app.command("remove")
 def remove(name: Name) -> None:
-    """Takes a server out; what it had not proved by then stays unproved, and says so."""
+    """Takes a server out; an end that it hasn't proved by then stays unproved, and is listed."""
 
     async def work(office: Office) -> None:
         server = await remove_server(office, operator(), ServerName(name))
@@ -210,7 +223,7 @@ def tell_deployed(server: Server, deployed: Deployed, *, has_list: bool = False)
     if report.commands:
         address = address_of(server)
         place = "this machine" if address is None else address.host
-        say(f"Still to be run as root on {place}, where it is not done yet:")
+        say(f"Still to be run as root on {place}, where it isn't done yet:")
     for command in report.commands:
         say(f"  {command}")
 

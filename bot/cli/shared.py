@@ -38,7 +38,7 @@ _TIMES = frozenset(
         *("not_after", "crl_this_update", "certificate_end", "tried_at"),
     }
 )
-_DURATIONS = frozenset({"duration", "max_duration"})
+_DURATIONS = frozenset({"duration"})
 _Result = TypeVar("_Result")
 
 
@@ -147,13 +147,13 @@ def require_own_place(path: Path, owner: int, setting: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise BadDataFolder(
-            f"{quote(str(path))} cannot be looked at ({reason}); set {setting} to another place."
+            f"{quote(str(path))} can't be looked at ({reason}); set {setting} to another place."
         ) from error
     if weak is not None:
         raise BadDataFolder(f"{weak.why}; set {setting} to another one, or run: {weak.command}")
     if others:
         raise BadDataFolder(
-            f"{quote(str(path))} does not belong to {account_name(owner)} like the rest; set "
+            f"{quote(str(path))} doesn't belong to {account_name(owner)} like the rest; set "
             f"{setting} to a place that does."
         )
 

@@ -61,8 +61,15 @@ def sync(
         int,
         typer.Option(metavar="PERCENT", min=0, max=100, help="Stops where more would be gone."),
     ] = 20,
+    propose: Annotated[
+        bool,
+        typer.Option("--propose", help="Asks the admins in the chat about who is gone, once."),
+    ] = False,
 ) -> None:
-    """Makes the allowlist what a CSV file says: who isn't in it is removed, with receipts."""
+    """Makes the allowlist what a CSV file says: who isn't in it is removed, with receipts.
+
+    With --propose nobody is removed: each admin gets a card with Remove and Keep.
+    """
 
     async def work(office: Office) -> bool:
         table = _read(file, encoding)
@@ -74,9 +81,12 @@ def sync(
                 "percent, so nothing was done. If the file is whole, name more with --max-share."
             )
         proved = True
-        if apply:
+        if propose:
+            await _propose(office, plan, table)
+        elif apply:
             # Who has left first: what else there is can wait.
             proved = await _remove(office, plan)
+        if apply:
             await _put_on(office, plan)
         if proved:
             _tell_end(plan, apply=apply)
@@ -97,7 +107,7 @@ def _read(file: str, encoding: str) -> Table:
             with Path(file).open("rb") as opened:
                 content = opened.read(_LARGEST + 1)
     except OSError as error:
-        raise NotDone(f"{file} cannot be read: {error.strerror}.") from error
+        raise NotDone(f"{file} can't be read: {error.strerror}.") from error
     if len(content) > _LARGEST:
         raise NotDone(f"{file} has more than {_LARGEST // 1_000_000} MB; is it the right one?")
     try:
@@ -106,24 +116,24 @@ def _read(file: str, encoding: str) -> Table:
         raise NotDone(f"There is no encoding {encoding}; try utf-8 or windows-1251.") from error
     except UnicodeError as error:
         raise NotDone(
-            f"{file} is not in {encoding}. Name what it is in, such as: --encoding windows-1251"
+            f"{file} isn't in {encoding}. Name what it is in, such as: --encoding windows-1251"
         ) from error
     if "\0" in text:
-        raise NotDone(f"{file} is no text in {encoding}; save it as CSV, in UTF-8.")
+        raise NotDone(f"{file} isn't text in {encoding}; save it as CSV, in UTF-8.")
     try:
         return read_table(text)
     except BadTable as error:
         shown = " ".join(error.faults[:_FAULTS_SHOWN])
         more = len(error.faults) - _FAULTS_SHOWN
         rest = f" And {more} more like these." if more > 0 else ""
-        raise NotDone(f"{file} was not used. {shown}{rest}") from error
+        raise NotDone(f"{file} wasn't used. {shown}{rest}") from error
 
 
 async def _shown(office: Office, table: Table, *, is_whole: bool) -> Plan:
     async with office.database.reading() as tx:
         plan = await staff.compare(office.case(tx, operator()), table.people, is_whole=is_whole)
     if table.passed_over:
-        say(f"Columns that are not read: {', '.join(table.passed_over)}")
+        say(f"Columns that aren't read: {', '.join(table.passed_over)}")
     _list("New", (f"{name} ({one})" for one, name in plan.new.items()), len(plan.new))
     renamed = (f"{was} ({one}): {name}" for one, (was, name) in plan.renamed.items())
     _list("Another name", renamed, len(plan.renamed))
@@ -154,6 +164,13 @@ async def _put_on(office: Office, plan: Plan) -> None:
         async with office.acting(operator()) as case:
             for user_id, name in some:
                 await people.allow(case, user_id, name, greets_unseen=False)
+
+
+async def _propose(office: Office, plan: Plan, table: Table) -> None:
+    async with office.acting(operator()) as case:
+        asked = await staff.propose(case, plan.gone, table.people)
+    if plan.gone:
+        say(f"Asked the admins about {asked}. Nobody is asked about twice, and 20 at once is most.")
 
 
 async def _remove(office: Office, plan: Plan) -> bool:

@@ -42,7 +42,7 @@ class _Story:
         """Anna asks, Boris approves; gives the profile."""
         anna, boris = showcase.telegram.person(ANNA.id), showcase.telegram.person(BORIS.id)
         await _says(ANNA.first_name, f"/requestvpn 8h {server} visiting a customer", anna.says)
-        _bot(ANNA.first_name, await anna.hears("is with the admins"))
+        _bot(ANNA.first_name, await anna.hears("waits for the admins"))
         card = await boris.hears(server)
         _bot(BORIS.first_name, card)
         _tell(BORIS.first_name, "taps “Approve 8 hours”")

@@ -68,7 +68,7 @@ def allow(
         list[str] | None, typer.Option(metavar="GROUP", help="Takes them out of this group.")
     ] = None,
 ) -> None:
-    """Puts somebody on the allowlist; again, it changes the name."""
+    """Puts somebody on the allowlist; where they are on it, changes their name."""
 
     async def work(office: Office) -> None:
         async with office.acting(operator()) as case:

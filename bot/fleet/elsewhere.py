@@ -4,6 +4,7 @@ What speaks SSH is loaded only here, and only where a server is elsewhere.
 """
 
 import sys
+from collections.abc import Iterable
 from contextvars import ContextVar
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -32,11 +33,11 @@ def bots_key() -> Path:
     return _bots_key.get()
 
 
-async def close_connections() -> None:
-    """Ends what was opened to other machines, if anything was."""
+async def close_connections(but_to: Iterable[Server] = ()) -> None:
+    """Ends what was opened to other machines, if anything was, but to those of these servers."""
     link = sys.modules.get("vpn.host.ssh_link")
     if link is not None:
-        await link.close_links()
+        await link.close_links({_target(server.ssh) for server in but_to if server.ssh})
 
 
 def address_of(server: Server) -> SshAddress | None:
@@ -73,9 +74,12 @@ def host_elsewhere(ssh: Payload, home: PurePosixPath) -> "SshHost":
     """Another machine, as the bot enters it every day."""
     from vpn.host.ssh import SshHost  # noqa: PLC0415
 
+    return SshHost(_target(ssh), home)
+
+
+def _target(ssh: Payload) -> SshTarget:
     key_file = key_file_of(ssh) or _bots_key.get()
-    target = SshTarget(parse_ssh_address(ssh["address"]), ssh["host_key"], key_file)
-    return SshHost(target, home)
+    return SshTarget(parse_ssh_address(ssh["address"]), ssh["host_key"], key_file)
 
 
 async def host_as(

@@ -69,6 +69,6 @@ async def clear_address(core: Core, server: Server, grant: Grant, files: Files) 
             return await grants.move(case, known, grant)
         except Refused as error:
             raise HostError(
-                f"{own} cannot be used any more, and {server.name} has no other address"
+                f"{own} can't be used any more, and {server.name} has no other address"
                 " left; remove a client's file that nobody needs."
             ) from error

@@ -34,10 +34,10 @@ from pki import crl
 from pki.serial import SerialNumber, parse_serial
 from storage.records import LIVE_STATES, Canary, CanaryRole, Grant, Server, ServerName
 from vpn.errors import HostError, VpnError
-from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
+from vpn.findings import LETS_IN, Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.names import look_alike, name_in_sessions
 from vpn.proof.client_files import fixed_addresses
-from vpn.proof.crl_look import digest_of, look_at_crl
+from vpn.proof.crl_look import digest_of, look_at_crl, number_of
 from vpn.proof.list_in_force import ListInForce
 from vpn.proof.live import StrangersCut
 from vpn.proof.others import not_listed
@@ -45,15 +45,6 @@ from vpn.proof.sessions import SessionsCut, ToCut, cut_sessions
 from vpn.values import CommonName
 
 log = logging.getLogger(__name__)
-
-# With these lists in its place OpenVPN may have let in whom ours would have refused.
-_LETS_IN = (
-    FindingCode.CRL_MISSING,
-    FindingCode.CRL_DAMAGED,  # among others several lists in one file
-    FindingCode.CRL_NOT_OURS,
-    FindingCode.CRL_FOREIGN,
-    FindingCode.CRL_PUT_BACK,
-)
 
 
 class Fleet:
@@ -65,6 +56,10 @@ class Fleet:
         self._clock = core.clock
         self._catching_up = CatchingUp(core, keyring)
         self._members = Members(core)
+
+    def forget(self, name: ServerName) -> None:
+        """Of a server that was taken out nothing is kept in memory."""
+        self._members.forget(name)
 
     async def publish(self, name: ServerName) -> int | None:
         """Signs a CRL for a server and puts it in place; gives its number.
@@ -101,8 +96,7 @@ class Fleet:
             ended = await tx.crl.entries(None) if is_first else ()
             if any(parse_serial(entry.serial) not in listed for entry in ended):
                 return False
-            digest = digest_of(pem)
-            await tx.servers.set_crl_published(server.name, self._clock(), number, digest)
+            await tx.servers.set_crl_published(server.name, self._clock(), number, digest_of(pem))
         return True
 
     async def _before(self, server: Server) -> None:
@@ -120,7 +114,7 @@ class Fleet:
         if server.crl_published_at is None:
             return ()  # it never was ours
         codes = {finding.code for finding in await self._crl_findings(server)}
-        return codes.intersection(_LETS_IN)
+        return codes.intersection(LETS_IN)
 
     async def _doubt(self, server: Server, found: Collection[FindingCode]) -> None:
         """Records who may have come in by another list that lies in the place of ours.
@@ -137,49 +131,57 @@ class Fleet:
                 )
 
     async def admit(
-        self, name: ServerName, grant: Grant, still_wanted: Callable[[], Awaitable[bool]]
+        self, name: ServerName, grant: Grant, as_wanted: Callable[[], Awaitable[Grant | None]]
     ) -> bool:
         """Gives a grant its address on its server, unless it was ended or paused meanwhile.
 
         The question is asked under the server's lock: a revocation that is recorded later finds
         the file and removes it, one recorded earlier leaves none behind.
 
-        On a server of the operator's making it gets another address first, where a file that has
-        come since gives its own to somebody. The CRL in place may list its serial as one that is
+        A change of groups may have given it another address since. On a server of the operator's
+        making it gets another one first, where a file that has come since gives its own to
+        somebody. The CRL in place may list its serial as one that is
         for nobody yet: then there is a new one.
+
+        Args:
+            as_wanted: the grant as it is stored now; None where nobody wants it any more.
 
         Raises:
             VpnError: the file or the CRL could not be written, or there is no other address.
         """
         async with self._locked(name) as server:
-            if server is not None and server.restored_at is not None:
-                # The address may be in use by somebody whom the backup does not know.
-                await self._catching_up.before(server)
-            if server is None or not await still_wanted():
+            return server is not None and await self._admit(server, grant, as_wanted)
+
+    async def _admit(
+        self, server: Server, grant: Grant, as_wanted: Callable[[], Awaitable[Grant | None]]
+    ) -> bool:
+        """See `admit`; under the server's lock."""
+        if server.restored_at is not None:
+            # The address may be in use by somebody whom the backup does not know.
+            await self._catching_up.before(server)
+        now = await as_wanted()
+        if now is None or now.pause is not None:
+            return False
+        grant = now if server.name in now.servers else grant
+        live = live_server(server)
+        given = grant.address_on(server.name)
+        if server.adopted is not None and not (given is None and fits(server, None)):
+            files = await fixed_addresses(live.host, live.layout)
+            clear = await clear_address(self._core, server, grant, files)
+            if clear is None:
                 return False
-            # A change of groups may have given it another address since.
-            grant = await self._now(grant, name)
-            if grant.pause is not None:
-                return False
-            live = live_server(server)
-            given = grant.address_on(name)
-            if server.adopted is not None and not (given is None and fits(server, None)):
-                files = await fixed_addresses(live.host, live.layout)
-                clear = await clear_address(self._core, server, grant, files)
-                if clear is None:
-                    return False
-                grant = clear
-            # Before anybody can come by the address: nobody gets it as who had it before.
-            await self._members.note(name, live)
-            await admit_with_terms(self._core, server, live, grant)
-            try:
-                in_place = await live.crl_in_place(self._keyring.certificates())
-            except HostError as error:
-                log.warning("The CRL of %s cannot be read: %s", name, error)
-            else:
-                if in_place is not None and parse_serial(grant.serial) in in_place.serials:
-                    await self._publish(server)
-            return True
+            grant = clear
+        # Before anybody can come by the address: nobody gets it as who had it before.
+        await self._members.note(server.name, live)
+        await admit_with_terms(self._core, server, live, grant)
+        try:
+            in_place = await live.crl_in_place(self._keyring.certificates())
+        except HostError as error:
+            log.warning("The CRL of %s cannot be read: %s", server.name, error)
+        else:
+            if in_place is not None and parse_serial(grant.serial) in in_place.serials:
+                await self._publish(server)
+        return True
 
     async def let_in_waiting(self, name: ServerName) -> Sequence[Grant]:
         """Takes in whose profile went out while the server did not answer; gives them.
@@ -192,21 +194,19 @@ class Fleet:
         taken = []
         for grant in waiting:
 
-            async def still_live(grant: Grant = grant) -> bool:
+            async def if_waiting(grant: Grant = grant) -> Grant | None:
                 async with self._database.reading() as tx:
-                    return any(one.id == grant.id for one in await tx.grants.waiting_on(name))
+                    waiting = await tx.grants.waiting_on(name)
+                return next((one for one in waiting if one.id == grant.id), None)
 
-            if await self.admit(name, grant, still_live):
+            async with self._locked(name) as server:
+                if server is None or not await self._admit(server, grant, if_waiting):
+                    continue
+                # Under the lock: after it a pause may have taken the file away again.
                 async with self._database.writing() as tx:
                     await tx.grants.let_in(grant.id, name)
-                taken.append(grant)
+            taken.append(grant)
         return taken
-
-    async def _now(self, grant: Grant, server: ServerName) -> Grant:
-        """As it is stored at this moment, if it has a place there."""
-        async with self._database.reading() as tx:
-            now = await tx.grants.get(grant.id)
-        return grant if now is None or server not in now.servers else now
 
     async def refit(self, name: ServerName) -> Refitted:
         """See `refit.refit` and `members`; after a restore the server is looked through first."""
@@ -240,21 +240,20 @@ class Fleet:
                 log_failure(log, f"There is no CRL for {server.name}", error)
                 problem = str(error) if isinstance(error, VpnError) else "No CRL could be signed."
             live = live_server(server)
-            cutting = live.cut(
+            proofs = await live.cut(
                 await self._targets(name, grants),
                 crl_pem=pem,
                 no_crl=problem,
                 issuers=self._keyring.certificates(),
                 now=self._clock,
             )
-            # The proof says nothing of the firewall, and does not wait for it longer than this.
-            noting = self._members.try_to_note(name, live)
-            proofs, _ = await asyncio.gather(cutting, noting)
-            number = pem and crl.crl_number(pem)
+            number = number_of(pem, self._keyring.certificates())
             if pem and number and any(proof.crl_number == number for proof in proofs):
                 await self._note_published(server, pem, number)
                 await self._catching_up.after(server)
             await record(tuple(zip(grants, proofs, strict=True)))
+            # The proof says nothing of the firewall, and does not wait for it.
+            await self._members.try_to_note(name, live)
 
     async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
         async with self._database.reading() as tx:
@@ -402,8 +401,7 @@ class Fleet:
             if server is None:
                 return None
             live = live_server(server)
-            on = await live.connected()
-            meant = {each for each in on if stranger_name(each) == stranger}
+            meant = {one for one in await live.connected() if stranger_name(one) == stranger}
             async with self._database.reading() as tx:
                 allowed = meant - (await compare(tx, name, meant, name_in_sessions)).all
             return None if allowed else await live.cut_strangers(meant)

@@ -1,11 +1,8 @@
 """A stored server as the vpn library knows it."""
 
-import asyncio
-from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 
-from bot.access.endings import ServerEnd
 from bot.fleet.elsewhere import host_elsewhere
 from bot.fleet.remote import remote_of
 from storage.records import Server
@@ -42,20 +39,6 @@ def live_server(server: Server) -> LiveServer:
     layout = layout_of(server)
     end = None if server.adopted is None else certificate_end_of(server.adopted)
     return LiveServer(spec_of(server), host_of(server), layout=layout, known_end=end)
-
-
-async def server_ends(servers: Sequence[Server]) -> Sequence[ServerEnd]:
-    """When each server's own certificate ends; one where that is not known is left out."""
-    # One that hangs does not add to the others.
-    found = await asyncio.gather(*(live_server(each).certificate_end() for each in servers))
-    ends = []
-    for server, end in zip(servers, found, strict=True):
-        if end is not None and server.adopted is None:
-            ends.append(ServerEnd(server.name, end))
-        elif end is not None:
-            remote = str(remote_of(server))
-            ends.append(ServerEnd(server.name, end, config=server.directory, remote=remote))
-    return ends
 
 
 def host_of(server: Server) -> ServerHost:

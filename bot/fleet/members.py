@@ -60,6 +60,12 @@ class Members:
         self._once_more_at: dict[ServerName, timedelta] = {}
         self._behind: set[ServerName] = set()
 
+    def forget(self, server: ServerName) -> None:
+        """Of a server that was taken out nothing is kept."""
+        self._lines.pop(server, None)
+        self._once_more_at.pop(server, None)
+        self._behind.discard(server)
+
     async def note(self, server: ServerName, live: LiveServer) -> None:
         """Raises HostError where it could not be written."""
         if live.layout.members is None:
@@ -82,7 +88,7 @@ class Members:
             await self.note(server, live)
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing else waits for it
             if server not in self._behind:
-                what = f"The sets of the firewall of {server} are not current"
+                what = f"The sets of the firewall of {server} aren't current"
                 if isinstance(error, VpnError):
                     log.warning("%s: %s", what, error)
                 else:

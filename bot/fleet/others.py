@@ -52,6 +52,11 @@ class Others:
         self._slow: set[ServerName] = set()
         self._jobs: set[asyncio.Task[None]] = set()
 
+    def forget(self, server: ServerName) -> None:
+        """Of a server that was taken out nothing is kept."""
+        self._turns.pop(server, None)
+        self._slow.discard(server)
+
     async def close(self, grant: Grant) -> None:
         """Has every other server's CRL list this one, as far as they answer in time."""
         async with self._database.reading() as tx:
@@ -61,6 +66,8 @@ class Others:
             for server in servers
             if lets_in(server)
         }
+        if not jobs:
+            return
         self._jobs.update(jobs.values())  # what has begun on a server is not broken off
         for job in jobs.values():
             job.add_done_callback(self._jobs.discard)
@@ -71,7 +78,7 @@ class Others:
         late = [name for name, job in jobs.items() if not job.done()]
         self._slow.update(late)
         for name in late:
-            await self._store(name, "It does not answer.")
+            await self._store(name, "It doesn't answer.")
         async with self._database.reading() as tx:
             opened = [s for s in await tx.servers.all() if s.name in jobs and s.open_since]
         # The card that was approved did not say so.
@@ -87,7 +94,7 @@ class Others:
                 await self._note(server)
         except Exception as error:  # noqa: BLE001 - the profile leaves, and the next look tries again
             log_failure(log, f"Keeping out of {server.name} who is for others broke off", error)
-            await self._store(server.name, "It could not be seen.")
+            await self._store(server.name, "It couldn't be seen.")
         if time.monotonic() - began < _SLOW_S:
             self._slow.discard(server.name)
         else:

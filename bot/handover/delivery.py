@@ -22,7 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from bot.access import grants, holdings, messages
+from bot.access import grants, holdings, messages, people
 from bot.access.case import Case
 from bot.access.permission import THE_BOT
 from bot.core import Core
@@ -47,6 +47,7 @@ PAUSED_LOOK_S = 300.0
 class Came(StrEnum):
     ARRIVED = "arrived"
     CLOSED = "closed"  # its owner does not let the courier come
+    DELETED = "deleted"  # its owner's account is
     REFUSED = "refused"  # it will never be taken like this
     UNKNOWN = "unknown"  # it may have arrived
     KEPT = "kept"  # it reached nobody, and whoever asked for it is told on the spot
@@ -138,8 +139,9 @@ class Delivery:
                 if await grants.delivered(case, grant):  # (4)
                     for name in outcome.extra_files:
                         await messages.extra_file(case, grant.owner, name)
-            case Came.CLOSED:
-                await case.tx.people.set_reachable(grant.owner, reachable=False)
+            case Came.CLOSED | Came.DELETED:
+                is_deleted = outcome.came is Came.DELETED
+                await people.unreachable(case, grant.owner, is_deleted=is_deleted)
                 await grants.undeliverable(case, grant, closed=True)
             case Came.UNKNOWN if lost < _ROUNDS:
                 wait = _LOST_WAIT_S * 2 ** (lost - 2) if lost > 1 else 0.0

@@ -105,18 +105,18 @@ def _entries(folder: Path, place: Path) -> Iterator[tuple[Path, os.stat_result]]
         _require_ours(folder, place)
         names = sorted(os.listdir(place))  # noqa: PTH208 - names are all that is needed
     except OSError as error:
-        raise _refused(folder, place, f"it cannot be looked into ({error.strerror})") from None
+        raise _refused(folder, place, f"it can't be looked into ({error.strerror})") from None
     for name in names:
         if name.startswith("."):
             continue
         if not name.isprintable() or len(name) > _LONGEST_NAME:
-            raise _refused(folder, place, "a name is too long or cannot be printed")
+            raise _refused(folder, place, "a name is too long or can't be printed")
         path = place / name
         try:
             facts = path.stat()
             _require_ours(folder, path)
         except OSError as error:
-            raise _refused(folder, path, f"it cannot be read ({error.strerror})") from None
+            raise _refused(folder, path, f"it can't be read ({error.strerror})") from None
         if not name.startswith("_"):
             yield path, facts
 
@@ -130,9 +130,9 @@ def _require_ours(folder: Path, path: Path) -> None:
 
 def _require_file(folder: Path, path: Path, facts: os.stat_result) -> None:
     if not stat.S_ISREG(facts.st_mode):
-        raise _refused(folder, path, "it is no file")
+        raise _refused(folder, path, "it isn't a file")
     if not os.access(path, os.R_OK, effective_ids=True):
-        raise _refused(folder, path, "it cannot be read (Permission denied)")
+        raise _refused(folder, path, "it can't be read (Permission denied)")
 
 
 def _unused(folder: Path, path: Path, name: str) -> BadTemplate:

@@ -176,7 +176,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadTemplate(f"{quote(str(path))} cannot be read ({error.strerror}).") from None
+        raise BadTemplate(f"{quote(str(path))} can't be read ({error.strerror}).") from None
 
 
 def _require_message(folder: Path, file: str, rendered: Rendered, room: int) -> None:

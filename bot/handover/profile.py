@@ -129,7 +129,7 @@ def _wrong(own: OwnProfile, text: str) -> Iterator[Objection]:
     for directive in directives:
         if not fits(directive, names, own.settings):
             line = _line(directive.name, directive.arguments)
-            yield Objection(f"'{line}' does not fit {own.server}.", directive.line_number)
+            yield Objection(f"'{line}' doesn't fit {own.server}.", directive.line_number)
     # Others may stand beside it; it may be written in other words.
     for host, port, protocol in set(_remotes(needed)) - set(_remotes(directives)):
         yield Objection(f"'remote {host} {port} {protocol}' is missing.")
@@ -142,14 +142,14 @@ def _wrong_blocks(
     found = Counter((d.name, d.inline) for d in directives if d.inline is not None)
     for name, inline in ours:
         if found[name, inline] != 1:
-            yield Objection(f"The block '{name}' is not read: something before it is not closed.")
+            yield Objection(f"The block '{name}' isn't read: something before it isn't closed.")
     for directive in directives:
         is_named = directive.name in {name for name, _ in ours}
         if is_named and (directive.name, directive.inline) not in ours:
             yield Objection(f"There is another '{directive.name}'.", directive.line_number)
         # A handshake is wrapped once, or OpenVPN refuses the profile.
         if directive.name in set(TlsKey) and not is_named:
-            yield Objection(f"'{directive.name}' does not fit {server}.", directive.line_number)
+            yield Objection(f"'{directive.name}' doesn't fit {server}.", directive.line_number)
 
 
 def _wrong_lines(
@@ -169,7 +169,7 @@ def _wrong_lines(
         matters = directive.name in _ONLY_OURS | (names - _FREE)
         if (matters and not is_ours) or (directive.name == _GOODBYE and _GOODBYE not in names):
             line = _line(directive.name, directive.arguments)
-            yield Objection(f"'{line}' does not fit {server}.", directive.line_number)
+            yield Objection(f"'{line}' doesn't fit {server}.", directive.line_number)
 
 
 def _line(name: str, arguments: tuple[str, ...]) -> str:

@@ -182,13 +182,13 @@ class ProfileMaker:
     async def _admit(self, grant: Grant, servers: Sequence[Server]) -> Sequence[ServerName] | None:
         """Has its servers take a grant in; gives those that have not, None where it was ended."""
 
-        async def still_wanted() -> bool:
+        async def if_live() -> Grant | None:
             async with self._database.reading() as tx:
                 now = await tx.grants.get(grant.id)
-            return now is not None and now.state in LIVE_STATES
+            return now if now is not None and now.state in LIVE_STATES else None
 
         jobs = {
-            server.name: asyncio.create_task(self._fleet.admit(server.name, grant, still_wanted))
+            server.name: asyncio.create_task(self._fleet.admit(server.name, grant, if_live))
             for server in servers
         }
         self._jobs.update(jobs.values())  # what has begun on a server is not broken off
@@ -251,7 +251,7 @@ class ProfileMaker:
             has_key=parts.has_key,
         )
         if problems:
-            raise NotDone(f"The profile would not import: {problems[0]}")
+            raise NotDone(f"The profile wouldn't import: {problems[0]}")
         return await self._handover.profile(fields, parts, settings)
 
     async def parts(

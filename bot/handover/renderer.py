@@ -102,9 +102,9 @@ class _Folder(BaseLoader):
                 raise Problem(f"it has more than {SOURCE_BYTES} bytes", file=template)
             text = content.decode("utf-8-sig")
         except OSError as error:
-            raise Problem(f"it cannot be read ({error.strerror})", file=template) from None
+            raise Problem(f"it can't be read ({error.strerror})", file=template) from None
         except UnicodeDecodeError:
-            raise Problem("it is not UTF-8 text", file=template) from None
+            raise Problem("it isn't UTF-8 text", file=template) from None
         return text, str(path), None
 
 

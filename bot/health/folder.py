@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from cryptography import x509
 
-from bot.health.results import Trouble, of_server, trouble
+from bot.health.look import said_of
+from bot.health.results import Trouble
 from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT
 from bot.texts import health as words
@@ -78,13 +79,5 @@ async def _is_another_ca(host: ServerHost, issuers: Issuers) -> bool:
 
 
 def _of(server: Server, path: str, complaint: Complaint, home: FileFacts) -> Trouble:
-    return of_server(
-        server.name,
-        trouble(
-            complaint,
-            path=PurePosixPath(server.directory) / path,
-            owner=account_name(home.uid),
-            server=server.name,
-            unit=unit_name(server.name),
-        ),
-    )
+    place = PurePosixPath(server.directory) / path
+    return said_of(server, complaint, path=place, owner=account_name(home.uid))

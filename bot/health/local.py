@@ -17,6 +17,7 @@ from bot.process.reserve import Reserve
 from bot.settings import PREFIX, Settings, open_to_others
 from bot.texts import health as words
 from bot.texts.durations import duration_text
+from bot.texts.fill import plain
 from vpn.errors import HostError
 from vpn.host.local import LocalHost
 from vpn.host.machine import LITTLE_ROOM, room_left
@@ -50,8 +51,9 @@ def look_at_settings(settings: Settings) -> Iterator[Result]:
             yield trouble(words.TOO_FEW_ADMINS, setting=name)
             return
     yield Fine(
-        words.SETTINGS_FINE.format(
-            admins=(words.ADMIN if count == 1 else words.ADMINS).format(count=count),
+        plain(
+            words.SETTINGS_FINE,
+            count=count,
             default=duration_text(settings.grant_duration),
             longest=duration_text(settings.max_grant_duration),
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import live_server
-from bot.fleet.remote import remote_of
+from bot.fleet.upkeep import adopt_line, deploy_line, restart_line
 from bot.health.results import ShellLine, Trouble, mend_with, of_server, trouble, trouble_from
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
@@ -15,7 +15,6 @@ from bot.texts.health import Complaint
 from pki.key_ids import Issuers
 from storage.database import Database
 from storage.records import Server, ServerName
-from vpn.adopt.adopting import restart_command
 from vpn.configuration.server import unit_name
 from vpn.errors import HostError
 from vpn.findings import Finding, FindingCode, ServerStatus
@@ -105,13 +104,10 @@ def mended_there(server: Server, found: Trouble) -> Trouble:
 
 def _commands(server: Server) -> dict[str, str]:
     """The values that the mends of a server may name."""
-    config, remote = server.directory, remote_of(server)
     return {
         "server": server.name,
         "unit": unit_name(server.name),
-        "adopt": ShellLine(
-            mend_with(words.ADOPT, server=server.name, config=config, remote=remote)
-        ),
-        # Where its unit is not known it says so, as a comment for a shell.
-        "restart": ShellLine(restart_command(config.lstrip("/")).removeprefix("# ")),
+        "deploy": ShellLine(deploy_line(server)),
+        "adopt": ShellLine(adopt_line(server)),
+        "restart": ShellLine(restart_line(server)),
     }

@@ -1,6 +1,7 @@
 """The checks over the network: Telegram, the token, and the clock."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from bot.process.logs import redact
 from bot.process.way_out import SETTING, WayOut, not_socks
 from bot.settings import Settings
 from bot.texts import health as words
+from bot.texts.durations import span_text
 
+# What python-telegram-bot puts before the words of an error.
+_CLASS = re.compile(r"^httpx\.\w+: (?=\S)")
 # Certificates and CRLs are backdated by a day: a minute is no danger yet.
 _PATIENCE_S = 10.0
 
@@ -63,7 +67,7 @@ async def _greeted(
     except TokenRefused:
         return TelegramLook((*seen, trouble(words.TOKEN_REFUSED)))
     except TelegramError as error:
-        silent = trouble(words.TELEGRAM_SILENT, reason=redact(error.message))
+        silent = trouble(words.TELEGRAM_SILENT, reason=reason_of(error))
         return TelegramLook((*seen, silent))
     fine = Fine(words.TELEGRAM_FINE.format(username=greeting.username))
     about_updates = trouble(words.WEBHOOK) if greeting.has_webhook else fine
@@ -103,11 +107,16 @@ async def greet(token: str, api_url: str, way: WayOut | None) -> Greeting:
         webhook = await bot.get_webhook_info()
     except InvalidToken:
         raise TokenRefused(
-            "Telegram does not know the token; copy it again from @BotFather."
+            "Telegram doesn't know the token; copy it again from @BotFather."
         ) from None
     finally:
         await bot.shutdown()
     return Greeting(str(bot.username), bool(webhook.url))
+
+
+def reason_of(error: TelegramError) -> str:
+    """Why Telegram gave no answer, without the name of a class before it."""
+    return redact(_CLASS.sub("", error.message))
 
 
 def look_at_clock(url: str, told: datetime | None, now: datetime) -> Result:
@@ -116,5 +125,5 @@ def look_at_clock(url: str, told: datetime | None, now: datetime) -> Result:
         return Fine(words.CLOCK_UNKNOWN.format(url=url))
     off = abs(now - told)
     if off > CLOCK_TOLERANCE:
-        return trouble(words.CLOCK_WRONG, seconds=round(off.total_seconds()))
+        return trouble(words.CLOCK_WRONG, span=span_text(round(off.total_seconds())))
     return Fine(words.CLOCK_FINE)

@@ -8,9 +8,10 @@ from pathlib import Path
 from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import live_server, spec_of
 from bot.fleet.refit import pushed_to_each
+from bot.fleet.upkeep import deploy_line
 from bot.health.folder import look_at_files
 from bot.health.look import Look, said_of
-from bot.health.results import Trouble, mend_with, of_server, trouble_from
+from bot.health.results import ShellLine, Trouble, mend_with, of_server, trouble_from
 from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT
 from bot.texts import health as words
@@ -44,9 +45,8 @@ async def look_at_place(look: Look) -> list[Trouble]:
         return [said_of(look.server, words.HOME_FOREIGN, **values)]
     if owner != ROOT or problem is None:
         return []
-    name = look.server.name
-    mend = mend_with(words.SERVER_MEND, server=name)
-    return [of_server(name, trouble_from(HostError(problem), mend))]
+    mend = mend_with(words.SERVER_MEND, deploy=ShellLine(deploy_line(look.server)))
+    return [of_server(look.server.name, trouble_from(HostError(problem), mend))]
 
 
 async def _look_at_place_elsewhere(look: Look) -> list[Trouble]:

@@ -21,6 +21,7 @@ from bot.process.clock import CLOCK_TOLERANCE, TrustedClock, boot_id
 from bot.process.data_folder import DataFolder, account_name
 from bot.receipts import finding_text
 from bot.texts import health as words
+from bot.texts.durations import span_text
 from bot.texts.fill import plain, utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
@@ -88,8 +89,8 @@ async def look_at_times(tx: Transaction, now: datetime) -> list[Result]:
     time.resume(await tx.clock.last())
     look = time.look()
     if look.in_doubt:
-        seconds = round(look.ahead.total_seconds())
-        return [trouble(words.CLOCK_JUMPED, seconds=f"{seconds:+d}")]
+        off = abs(look.ahead)
+        return [trouble(words.CLOCK_JUMPED, span=span_text(round(off.total_seconds())))]
     latest = await latest_seen(tx, now)
     if latest - now > CLOCK_TOLERANCE:
         return [trouble(words.FROM_THE_FUTURE, moment=utc(latest))]

@@ -21,12 +21,5 @@ async def look_at_templates(
         contents = await handover.try_out(samples_of(servers, now))
     except BadTemplate as error:
         return [trouble_from(error, words.TEMPLATES_MEND)]
-    return [
-        Fine(
-            words.TEMPLATES_FINE.format(
-                profile=words.OWN_PROFILE if contents.has_profile else words.BUILT_IN_PROFILE,
-                texts=len(contents.instructions),
-                files=len(contents.files),
-            )
-        )
-    ]
+    template = words.TEMPLATES_FINE if contents.has_profile else words.TEMPLATES_FINE_BUILT_IN
+    return [Fine(template.format(texts=len(contents.instructions), files=len(contents.files)))]

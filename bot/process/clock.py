@@ -188,6 +188,10 @@ class TrustedClock:
             return
         self._servers[name] = _Word(told, timedelta(0), self._boot())
 
+    def forget_server(self, name: str) -> None:
+        """It was taken out, and is no witness any more."""
+        self._servers.pop(name, None)
+
     def anchor(self) -> ClockAnchor | None:
         """What the next process on this machine has to know; None where nothing was agreed."""
         if self._agreed is None or not self._boot_id:

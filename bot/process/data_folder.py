@@ -84,7 +84,7 @@ class DataFolder:
             shut = [each for each in above if not os.access(each, os.X_OK, effective_ids=True)]
             place = shut[0] if shut else self.path.parent
             raise BadDataFolder(
-                f"The data folder {self} cannot be looked at ({error.strerror}): "
+                f"The data folder {self} can't be looked at ({error.strerror}): "
                 f"{quote(str(place))} belongs to {account_name(place.stat().st_uid)}; run this "
                 "command as that account, or as root."
             ) from error
@@ -104,7 +104,7 @@ class DataFolder:
                 part.mkdir(mode=_PRIVATE, exist_ok=True)
         except OSError as error:
             raise BadDataFolder(
-                f"The data folder {self} cannot be made: {error.strerror}; make it, or set "
+                f"The data folder {self} can't be made: {error.strerror}; make it, or set "
                 "VPNBOT_DATA_DIR."
             ) from error
         self.check()
@@ -113,7 +113,7 @@ class DataFolder:
         """Raises BadDataFolder where others can look in, or it belongs to somebody else."""
         facts = self.path.stat()
         if not stat.S_ISDIR(facts.st_mode):
-            raise BadDataFolder(f"{self} is no folder; set VPNBOT_DATA_DIR to one.")
+            raise BadDataFolder(f"{self} isn't a folder; set VPNBOT_DATA_DIR to one.")
         if facts.st_uid != os.geteuid():
             raise BadDataFolder(
                 f"The data folder {self} belongs to {account_name(facts.st_uid)}; run this "

@@ -65,7 +65,7 @@ def env_owner(path: Path) -> int | None:
             return facts.st_uid
         problem = unsafe_above(path)
         if problem is not None:
-            raise BadSettings(f"{path} is a link, which root does not follow here: {problem}")
+            raise BadSettings(f"{path} is a link, which root doesn't follow here: {problem}")
         return path.stat().st_uid
     except FileNotFoundError:
         if os.path.lexists(path):
@@ -103,7 +103,7 @@ def read_env(path: Path) -> str:
             text.append(line.decode())
         except UnicodeDecodeError:
             raise BadSettings(
-                f"Line {number} of {ENV_FILE} is no text in UTF-8; write it anew."
+                f"Line {number} of {ENV_FILE} isn't text in UTF-8; write it anew."
             ) from None
     return "\n".join(text)
 
@@ -115,7 +115,7 @@ def _require_own(path: Path, facts: os.stat_result) -> None:
     has become that account before; and what has a second name may have been put here by others.
     """
     if not stat.S_ISREG(facts.st_mode):
-        raise _unreadable(path, "it is no ordinary file")
+        raise _unreadable(path, "it isn't an ordinary file")
     if facts.st_size > _LONGEST:
         raise _unreadable(path, f"it has more than {_LONGEST // 1024} KiB")
     account = os.geteuid()
@@ -134,7 +134,7 @@ def _require_own(path: Path, facts: os.stat_result) -> None:
 
 
 def _unreadable(path: Path, reason: str | None) -> BadSettings:
-    return BadSettings(f"{path} cannot be read ({reason}); mend it or remove it.")
+    return BadSettings(f"{path} can't be read ({reason}); mend it or remove it.")
 
 
 def parse_env(text: str) -> Iterator[Line]:
@@ -158,8 +158,8 @@ def parse_env(text: str) -> Iterator[Line]:
         match = _SETTING.fullmatch(content)
         if match is None:
             raise BadSettings(
-                f"Line {number} of {ENV_FILE} is no setting (NAME=value), no comment, and not "
-                "empty; write a value with quotes or blanks as 'value', all on one line."
+                f"Line {number} of {ENV_FILE} isn't a setting (NAME=value), a comment, or empty; "
+                "write a value with quotes or blanks as 'value', all on one line."
             )
         quoted = match["single"] if match["double"] is None else match["double"]
         value = match["plain"] or "" if quoted is None else _ESCAPED.sub(r"\1", quoted)

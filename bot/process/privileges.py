@@ -74,7 +74,7 @@ def _require_program(account: str, place: Path) -> None:
     for part in (sysconfig.get_path("stdlib"), __file__):
         if not os.access(part, os.R_OK, effective_ids=True):
             raise BadDataFolder(
-                f"{place} belongs to {account}, which cannot read {part}; install "
+                f"{place} belongs to {account}, which can't read {part}; install "
                 "vpnbot and its Python where every account can read them, for example in /opt."
             )
 

@@ -115,7 +115,7 @@ def way_out(setting: str | None, api_url: str, environment: Mapping[str, str]) -
         url = checked_proxy(text if "://" in text else f"http://{text}")
     except ValueError as error:
         raise BadSettings(
-            f"{name} in the environment names a proxy that vpnbot cannot use: {error}. What is "
+            f"{name} in the environment names a proxy that vpnbot can't use: {error}. What is "
             f"meant for vpnbot alone stands in {SETTING}."
         ) from None
     return WayOut(url, f"{name} in the environment")

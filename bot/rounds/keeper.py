@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.access import (
@@ -24,7 +26,8 @@ from bot.access import (
 )
 from bot.access.matching import USERNAME_LASTS
 from bot.access.permission import THE_BOT
-from bot.fleet.live_servers import server_ends
+from bot.fleet.elsewhere import close_connections
+from bot.fleet.upkeep import server_ends
 from bot.handover.delivery import end_orphans
 from bot.office import Office
 from bot.process.clock import CLOCK_TOLERANCE
@@ -54,6 +57,25 @@ _KEEP = timedelta(days=3)
 _KEEP_SET_ASIDE = timedelta(days=30)
 
 
+@dataclass(slots=True)
+class _Known:
+    """What is kept in memory of one server.
+
+    Attributes:
+        job: what goes on there.
+        uninformed: its firewall does not know yet of the last change of groups.
+        refit_at: until when what could not be written there is not tried again.
+    """
+
+    job: asyncio.Task[None] | None = None
+    uninformed: bool = False
+    refit_at: timedelta | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self.job is not None and not self.job.done()
+
+
 class Keeper:
     def __init__(self, office: Office, on_written: Callable[[], None]) -> None:
         self._office = office
@@ -74,11 +96,8 @@ class Keeper:
         self._not_moved: set[GrantId] = set()
         self._tidying = Every(_TIDYING, office.since_boot)
         self._reminding = Every(_REMINDING, office.since_boot)
-        self._jobs: dict[ServerName, asyncio.Task[None]] = {}
-        # The last entry about groups that was seen; the servers whose firewall does not know of it.
-        self._regrouped: int | None = None
-        self._uninformed: set[ServerName] = set()
-        self._refit_again: dict[ServerName, timedelta] = {}
+        self._known = defaultdict[ServerName, _Known](_Known)
+        self._regrouped: int | None = None  # the last entry about groups that was seen
 
     async def run(self) -> None:
         """Looks at the clock until it is cancelled, as soon as anything vouches for it."""
@@ -86,10 +105,14 @@ class Keeper:
             await self._clock_watch.heard()
             await forever(self._round)
         finally:
-            for job in self._jobs.values():
+            jobs = self._jobs()
+            for job in jobs:
                 job.cancel()
-            await asyncio.gather(*self._jobs.values(), return_exceptions=True)
+            await asyncio.gather(*jobs, return_exceptions=True)
             await self._canary.stop()
+
+    def _jobs(self) -> Sequence[asyncio.Task[None]]:
+        return [known.job for known in self._known.values() if known.job is not None]
 
     async def _round(self) -> None:
         await self.sweep()
@@ -129,18 +152,34 @@ class Keeper:
         await self._look_after_servers()
         await self._canary.tend()
         if self._pruning.is_due():
-            long_ago = self._clock() - _KEEP
+            await self._prune()
+
+    async def _prune(self) -> None:
+        """Forgets what is long over, never of the trail. What there may be much of goes a little at
+        a time: whoever else writes comes in between.
+        """
+        now = self._clock()
+        long_ago, set_aside = now - _KEEP, now - _KEEP_SET_ASIDE
+        proofs = now - timedelta(seconds=self._office.settings.keep_proofs)
+        is_left = True
+        while is_left:
             async with self._database.writing() as tx:
-                await tx.inbox.prune(long_ago, set_aside_before=self._clock() - _KEEP_SET_ASIDE)
-                await tx.inbox.trim_quarantine()
-                await tx.outbox.prune(long_ago)
-                await tx.posted.prune(self._clock() - _KEEP_SET_ASIDE)
-                await tx.outbox.forget_holds(self._clock())
-                # As long as a card of theirs may be brought up to date.
-                await tx.knocks.prune(long_ago - _KEEP_SET_ASIDE)
-                await tx.people.prune_newcomers(self._clock() - USERNAME_LASTS)
-                await tx.farewells.prune(self._clock() - _KEEP_SET_ASIDE)
-                await tx.canaries.prune(long_ago)
+                left = [
+                    await tx.inbox.prune(long_ago, set_aside_before=set_aside),
+                    await tx.outbox.prune(long_ago),
+                    await tx.proofs.prune(proofs),
+                ]
+            is_left = any(left)
+        async with self._database.writing() as tx:
+            await tx.inbox.trim_quarantine()
+            await tx.posted.prune(set_aside)
+            await tx.outbox.forget_holds(now)
+            # As long as a card of theirs may be brought up to date.
+            await tx.knocks.prune(long_ago - _KEEP_SET_ASIDE)
+            await tx.people.prune_newcomers(now - USERNAME_LASTS)
+            await tx.farewells.prune(set_aside)
+            await tx.leavings.prune(set_aside)
+            await tx.canaries.prune(long_ago)
 
     async def _notice_set_back(self) -> None:
         """What waits in the database for a moment would wait so much longer: it is done now."""
@@ -166,20 +205,36 @@ class Keeper:
             files = await tx.addresses.servers_due()
             lists = await tx.pauses.crls_due()
             regrouped = await tx.audit.last_number_of(_REGROUPING)
-        if regrouped != self._regrouped:
-            self._uninformed.update(server.name for server in servers)
-            self._regrouped = regrouped
+        await self._forget_all_but(servers)
+        is_regrouped, self._regrouped = regrouped != self._regrouped, regrouped
         is_look = self._server_look.is_due()
         for server in servers:
-            job = self._jobs.get(server.name)
+            known = self._known[server.name]
+            known.uninformed |= is_regrouped
             is_old = self._watch.is_due(server, lists)
-            is_changed = server.name in files or server.name in self._uninformed
-            is_changed = is_changed and self._may_refit(server.name)
+            is_changed = (server.name in files or known.uninformed) and self._may_refit(known)
             looks = is_look or self._watch.looks_again(server)
             is_due = server.name in due or is_old or looks or is_changed
-            if is_due and (job is None or job.done()):
+            if is_due and not known.is_busy:
                 work = self._look_after(server, renew=is_old, look=looks)
-                self._jobs[server.name] = asyncio.create_task(work)
+                known.job = asyncio.create_task(work)
+
+    async def _forget_all_but(self, servers: Sequence[Server]) -> None:
+        """Of a server that was taken out nothing is kept, by nobody: its keys least of all.
+
+        Another one of that name is another server, of which the admins were told nothing.
+        """
+        names = {server.name for server in servers}
+        gone = [n for n, known in self._known.items() if n not in names and not known.is_busy]
+        for name in gone:
+            del self._known[name]
+            self._watch.forget(name)
+            self._office.time.forget_server(name)
+            self._office.keyring.forget(name)
+            self._office.fleet.forget(name)
+            self._office.others.forget(name)
+        if gone:
+            await close_connections(but_to=servers)
 
     async def _look_after(self, server: Server, *, renew: bool, look: bool) -> None:
         try:
@@ -199,18 +254,19 @@ class Keeper:
         except Exception:  # it is due until it is done, so the next round tries again
             log.exception("Looking after %s broke off", server.name)
 
-    def _may_refit(self, server: ServerName) -> bool:
-        return self._office.since_boot() >= self._refit_again.get(server, timedelta(0))
+    def _may_refit(self, known: _Known) -> bool:
+        return known.refit_at is None or self._office.since_boot() >= known.refit_at
 
     async def _refit(self, server: Server) -> None:
         """Writes what groups have changed; where that fails it is tried again, after a while."""
-        self._refit_again[server.name] = self._office.since_boot() + _REFIT_RETRY
-        self._uninformed.discard(server.name)
+        known = self._known[server.name]
+        known.refit_at = self._office.since_boot() + _REFIT_RETRY
+        known.uninformed = False
         done = await self._office.fleet.refit(server.name)
         for finding in done.findings:
             log.warning("Clients' files on %s are still due: %s", server.name, finding.detail)
         if not done.left:
-            del self._refit_again[server.name]
+            known.refit_at = None
 
     async def _remind(self) -> None:
         async with self._database.reading() as tx:

@@ -5,7 +5,9 @@ address file there, is compared with who may be.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.access import extending, messages, not_me, sightings, usage
@@ -43,6 +45,27 @@ _RESTART = timedelta(seconds=20)
 _NAMED, _NAME, _SAID = 10, 64, 1000
 
 
+@dataclass(slots=True)
+class _Known:
+    """What is kept in memory of one server.
+
+    Attributes:
+        retry_at: until when a CRL that could not be put there is not tried again.
+        crl_told, clock_told, host_key_told: of which troubles the admins were told last.
+        gone_since: since when no OpenVPN answers there.
+        silent: where that was no restart.
+        trouble: what the last look found.
+    """
+
+    retry_at: timedelta | None = None
+    crl_told: bool = False
+    clock_told: bool = False
+    host_key_told: bool = False
+    gone_since: timedelta | None = None
+    silent: bool = False
+    trouble: frozenset[FindingCode] = frozenset()
+
+
 class Watch:
     """What is said of a server's trouble is said once, and kept in memory: so it is again after
     a restart.
@@ -53,22 +76,19 @@ class Watch:
     ) -> None:
         self._core = core
         self._time = core.time
-        self._clocks_told: set[ServerName] = set()
         self._database = core.database
         self._fleet = fleet
         self._enforcer = enforcer
         self._clock = core.clock
         self._since_boot = core.since_boot
         self._on_written = on_written
-        self._retry: dict[ServerName, timedelta] = {}
-        self._told: set[ServerName] = set()
-        self._host_keys_told: set[ServerName] = set()
-        # Since when no OpenVPN answers there, and where that was no restart.
-        self._gone: dict[ServerName, timedelta] = {}
-        self._silent: set[ServerName] = set()
-        self._trouble: dict[ServerName, set[FindingCode]] = {}
+        self._known = defaultdict[ServerName, _Known](_Known)
         self._prompt = Throttle(_PROMPTLY, timedelta(days=1))
         self._hourly = Throttle(1, timedelta(hours=1))
+
+    def forget(self, name: ServerName) -> None:
+        """Of a server that was taken out nothing is kept."""
+        self._known.pop(name, None)
 
     def is_due(self, server: Server, wanted: Collection[ServerName] = ()) -> bool:
         """Whether the server needs a new CRL now.
@@ -80,7 +100,8 @@ class Watch:
         # looked through soon, see `catching_up`.
         if server.crl_published_at is None or self._waits(server):
             return False
-        if server.restored_at is not None or server.name in {*self._told, *wanted}:
+        is_told = self._known[server.name].crl_told
+        if server.restored_at is not None or is_told or server.name in wanted:
             return True
         age = self._clock() - server.crl_published_at
         # One that was signed by a clock that was ahead may not be valid yet.
@@ -88,12 +109,9 @@ class Watch:
 
     def looks_again(self, server: Server) -> bool:
         """Whether its OpenVPN was gone a while ago: if it still is, that is no restart."""
-        gone = self._gone.get(server.name)
-        return (
-            gone is not None
-            and server.name not in self._silent
-            and self._since_boot() - gone >= _RESTART
-        )
+        known = self._known[server.name]
+        gone = known.gone_since
+        return gone is not None and not known.silent and self._since_boot() - gone >= _RESTART
 
     async def renew(self, server: Server) -> bool:
         """Puts a new CRL in place; False where it is not in force there, which is tried again."""
@@ -112,7 +130,7 @@ class Watch:
         log.info("CRL %s is in place on %s", number, server.name)
         if server.restored_at is not None:
             # If it was looked through now, there is nothing to try again.
-            self._retry[server.name] = self._since_boot() + _CRL_RETRY
+            self._known[server.name].retry_at = self._since_boot() + _CRL_RETRY
         await self._tell(server, published=True)
         return True
 
@@ -153,10 +171,10 @@ class Watch:
         if seen.time is not None:
             await self._compare_clock(server, seen.time)
         await self._note_use(server, seen)
-        trouble = {finding.code for finding in seen.findings}
-        if trouble - self._trouble.get(server.name, set()):
+        trouble = frozenset(finding.code for finding in seen.findings)
+        if trouble - self._known[server.name].trouble:
             log.warning("Not all is well on %s: %s", server.name, _said(seen.findings))
-        self._trouble[server.name] = trouble
+        self._known[server.name].trouble = trouble
         changed = FindingCode.HOST_KEY_CHANGED in trouble
         if changed or seen.reached:  # else nobody knows which key it shows
             await self._tell_host_key(server, changed=changed)
@@ -285,7 +303,7 @@ class Watch:
         """
         self._time.server_said(server.name, shown)
         ahead = shown - self._clock()
-        is_told = server.name in self._clocks_told
+        is_told = self._known[server.name].clock_told
         differs = abs(ahead) > (CLOCK_TOLERANCE / 2 if is_told else CLOCK_TOLERANCE)
         if differs == is_told or not self._may_tell(server.name):
             return
@@ -298,18 +316,18 @@ class Watch:
             await case.record("server.clock", subject, code=code, off=seconds)
             values = {"seconds": seconds} if differs else {}
             await messages.tell_admins(case, code, server=server.name, **values)
-        self._clocks_told ^= {server.name}
+        self._known[server.name].clock_told = differs
         self._on_written()
 
     async def _tell_host_key(self, server: Server, *, changed: bool) -> None:
         """Admins hear of another host key once, and once that it is the pinned one again."""
-        if changed == (server.name in self._host_keys_told):
+        if changed == self._known[server.name].host_key_told:
             return
         code = Notice.HOST_KEY_CHANGED if changed else Notice.HOST_KEY_AGREED
         async with self._core.acting(THE_BOT) as case:
             await case.record("server.host_key", f"server:{server.name}", code=code)
             await messages.tell_admins(case, code, server=server.name)
-        self._host_keys_told ^= {server.name}
+        self._known[server.name].host_key_told = changed
         self._on_written()
 
     async def _tell_silent(self, server: Server, seen: Seen) -> None:
@@ -317,13 +335,15 @@ class Watch:
 
         What is seen once may be a restart.
         """
-        now = self._since_boot()
+        now, known = self._since_boot(), self._known[server.name]
         is_gone = any(one.code is FindingCode.MANAGEMENT_GONE for one in seen.findings)
         if not is_gone:
-            self._gone.pop(server.name, None)
-        elif now - self._gone.setdefault(server.name, now) < _RESTART:
-            return
-        (self._silent.add if is_gone else self._silent.discard)(server.name)
+            known.gone_since = None
+        else:
+            known.gone_since = now if known.gone_since is None else known.gone_since
+            if now - known.gone_since < _RESTART:
+                return
+        known.silent = is_gone
         async with self._database.reading() as tx:
             is_known = server.name in await tx.servers.silent()
         if is_gone == is_known:
@@ -348,24 +368,24 @@ class Watch:
         return self._prompt.passes(server, now) or self._hourly.passes(server, now)
 
     def _waits(self, server: Server) -> bool:
-        now = self._since_boot()
-        return now < self._retry.get(server.name, now)
+        retry_at = self._known[server.name].retry_at
+        return retry_at is not None and self._since_boot() < retry_at
 
     async def _failed(self, server: Server) -> bool:
-        self._retry[server.name] = self._since_boot() + _CRL_RETRY
+        self._known[server.name].retry_at = self._since_boot() + _CRL_RETRY
         await self._tell(server, published=False)
         return False
 
     async def _tell(self, server: Server, *, published: bool) -> None:
         """Admins hear of trouble once, and once that it is over."""
-        if published != (server.name in self._told):
+        known = self._known[server.name]
+        if published != known.crl_told:
             return
         async with self._core.acting(THE_BOT) as case:
+            known.crl_told = not published
             if published:
-                self._told.discard(server.name)
                 await messages.tell_admins(case, Notice.CRL_PUBLISHED, server=server.name)
             else:
-                self._told.add(server.name)
                 last = server.crl_published_at or self._clock()
                 until = (last + CRL_LIFETIME).isoformat()
                 await messages.tell_admins(

@@ -37,6 +37,7 @@ from bot.errors import NotDone
 from bot.fleet.elsewhere import is_same_machine
 from bot.fleet.fixed_addresses import given_by_others, known_files
 from bot.fleet.live_servers import layout_of
+from bot.fleet.upkeep import adopt_line
 from bot.office import Office
 from bot.process.privileges import as_root
 from bot.setup.deploying import trusted_by_servers
@@ -116,6 +117,23 @@ class AdoptionResult:
     renewed: Renewed | None
 
 
+async def account_there(office: Office, name: str, login: WayIn | None) -> str:
+    """The bot's account on a server's machine, where whoever adopts it does not name one.
+
+    Elsewhere it stays what it was; here it is the data folder's owner.
+
+    Raises:
+        NotDone: the server is elsewhere, and nobody says how to get in there.
+    """
+    async with office.database.reading() as tx:
+        before = await tx.servers.get(ServerName(name))
+    if before is None or before.ssh is None or before.adopted is None:
+        return office.folder.account()
+    if login is None:
+        raise NotDone(f"{name} is on another machine; say how root gets in: {adopt_line(before)}")
+    return before.account
+
+
 async def adopt_server(
     office: Office,
     actor: Actor,
@@ -169,7 +187,7 @@ async def adopt_server(
     if apply_changes:
         if foreseen.strangers and unknown is None:
             raise NotDone(
-                f"{some_names(foreseen.strangers)} would not get in any more: connected now, and "
+                f"{some_names(foreseen.strangers)} wouldn't get in any more: connected now, and "
                 "in none of the bot's books. Run this again with --strangers keep, or --strangers "
                 "shut-out. Nothing was changed."
             )
@@ -267,7 +285,7 @@ async def _tls_key(office: Office, examined: Examined) -> str | None:
         text = earlier[1] if earlier and earlier[0] == kind else None
     if text is None:
         raise NotDone(
-            f"The {kind} key of /{examined.layout.conf} cannot be read, and clients need it; run "
+            f"The {kind} key of /{examined.layout.conf} can't be read, and clients need it; run "
             f"this as root, or import it first: vpnbot ca import-easyrsa PKI_DIR --{kind} FILE"
         )
     return (
@@ -330,8 +348,8 @@ async def _move(case: Case, server: Server) -> None:
             await grants.move(case, server, grant)
         except Refused as error:
             raise NotDone(
-                f"{server.network} of {server.name} has too few addresses beside its pool for the"
-                f" {len(live)} profiles there; revoke some first: vpnbot grant list"
+                f"{server.network} of {server.name} has too few addresses beside its pool for all"
+                f" live profiles there ({len(live)}); revoke some first: vpnbot grant list"
             ) from error
 
 
@@ -346,7 +364,7 @@ def _server(
     if facts.addresses.network is None:
         raise NotDone(
             f"/{examined.layout.conf} gives its clients no network of their own (a bridge, or no "
-            "`server` line); such a server cannot be adopted yet."
+            "`server` line); such a server can't be adopted yet."
         )
     if wanted.remote.protocol is not facts.protocol:
         raise NotDone(

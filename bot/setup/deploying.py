@@ -4,7 +4,6 @@ Root has to be there once: by `--ssh root@…`, by sudo, or by hand with an arch
 bot's account there does all, which may write `live/` and nothing else.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from shlex import quote
 
 from bot.access.permission import Actor
 from bot.errors import NotDone
-from bot.fleet.elsewhere import address_of, authorized_line, host_as, key_file_of
+from bot.fleet.elsewhere import authorized_line, host_as, key_file_of
 from bot.fleet.live_servers import host_of, spec_of
 from bot.fleet.members import address_sets
+from bot.fleet.upkeep import deploy_line, is_own_account
 from bot.office import Office
 from bot.process.privileges import as_root
-from bot.setup.ways import BOTS_ACCOUNT, WayIn
+from bot.setup.ways import WayIn
 from pki.authority import pem_of
 from pki.serial import parse_serial
 from storage.records import Payload, Server
@@ -33,6 +33,7 @@ from vpn.deploy import (
     certificate_end,
     certificates_in,
     deploy,
+    ends_soon,
     home_files,
     is_home_of,
     is_issued_by,
@@ -48,8 +49,6 @@ from vpn.values import CommonName, server_common_name
 # How long a line of sudoers lasts that we print.
 SUDO_LASTS = timedelta(hours=1)
 SUDOERS_FILE = "/etc/sudoers.d/vpnbot"
-# The account that the pages suggest, and others of the bot's own beside it.
-_BOTS_ACCOUNT = re.compile(rf"{BOTS_ACCOUNT}(-[a-z0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +86,13 @@ async def issuing(office: Office, actor: Actor, server: Server) -> Issuing:
     """
     trusted = await trusted_by_servers(office)
     authority = await office.keyring.authority(trusted[0])
-    tls_key = await office.keyring.tls_key(server.name)
     serial = office.chance.serial()
     # Recorded before anything is signed, like a client's; used if a certificate is due.
     async with office.acting(actor) as case:
         sets = await address_sets(case.tx, server.name)
         await case.record("server.deploy", f"server:{server.name}", serial_if_due=serial)
+    # From here on it is in use, see `bot.setup.server_sets`.
+    tls_key = await office.keyring.tls_key(server.name)
     now = office.clock()
 
     def issue(common_name: CommonName) -> ServerIdentity:
@@ -149,7 +149,7 @@ async def write_elsewhere(
     place = login.address.host
     if await host.caller() != ROOT:
         raise NotDone(
-            f"{login.address} is not root, who has to write {home}; log in as root, or add --sudo "
+            f"{login.address} isn't root, who has to write {home}; log in as root, or add --sudo "
             "where that account may become root, or carry it over by hand: vpnbot server deploy "
             f"{server.name} --to-archive FILE"
         )
@@ -162,7 +162,7 @@ async def write_elsewhere(
     issuers = office.keyring.certificates()
     if directory is None and not await is_home_of(host, server.name, issuers):
         raise NotDone(
-            f"Root has not deployed {server.name} in {home} on {place}, with this CA; where that is"
+            f"Root hasn't deployed {server.name} in {home} on {place}, with this CA; where that is"
             f" the folder that you chose, say so: --directory {home}"
         )
     parts = await issuing(office, actor, server)
@@ -200,7 +200,7 @@ async def root_there(office: Office, ssh: Payload, login: WayIn, home: PurePosix
     except SudoRefused as error:
         line = sudoers_line(login.address.user, office.clock() + SUDO_LASTS)
         raise NotDone(
-            f"{login.address} does not become root by sudo ({error}); as root there, put this line "
+            f"{login.address} doesn't become root by sudo ({error}); as root there, put this line "
             f"into a file of its own by `visudo -f {SUDOERS_FILE}`, for as long as you need it: "
             f"{line}"
         ) from error
@@ -218,7 +218,7 @@ def require_named_account(server: Server, account: str | None) -> None:
     Raises:
         NotDone: it is another one, or not named where it has to be.
     """
-    if account is None and _BOTS_ACCOUNT.fullmatch(server.account):
+    if account is None and is_own_account(server.account):
         return
     if account != server.account:
         raise NotDone(
@@ -241,7 +241,7 @@ async def make_account(account: str, ssh: Payload, host: ServerHost, *, is_named
     script = account_script(account, line, is_named=is_named)
     made = await host.run(("/bin/sh", "-euc", script))
     if made.status != 0:
-        raise NotDone(f"The account {account} could not be made there: {made.reason}")
+        raise NotDone(f"The account {account} couldn't be made there: {made.reason}")
 
 
 async def look_elsewhere(office: Office, server: Server) -> DeployReport:
@@ -256,35 +256,37 @@ async def look_elsewhere(office: Office, server: Server) -> DeployReport:
     try:
         is_there = await is_home_of(host, server.name, office.keyring.certificates())
         is_there = is_there and await host.read(CONF) == render_server_conf(spec).encode()
-        is_there = is_there and await _has_its_authorities(office, host)
+        is_there = is_there and await _has_its_certificates(office, host)
     except KeyRefused:
         is_there = False  # the account is not there yet, or does not know the bot
     if not is_there:
-        address = address_of(server)
-        where = address.host if address else "HOST"
         raise NotDone(
-            f"{server.directory} on {where} is not as it should be, and only root there can change"
-            f" that; run: vpnbot server deploy {server.name} --ssh root@{where} --directory "
-            f"{server.directory} (or in the place of --ssh root@{where}: --ssh YOU@{where} --sudo, "
-            "or --to-archive FILE, which you carry over)"
+            f"{server.directory} there isn't as it should be, and only root can change that; run: "
+            f"{deploy_line(server)} --directory {quote(server.directory)} (or in the place of "
+            "--ssh root@…: --ssh YOU@… --sudo, or --to-archive FILE, which you carry over)"
         )
     end = None
     with suppress(HostError):
         end = await certificate_end(host)
     if end is None:
         raise NotDone(
-            f"The certificate in {server.directory} cannot be read by {server.account}; deploy "
+            f"The certificate in {server.directory} can't be read by {server.account}; deploy "
             "again as root."
         )
     return DeployReport((), restart_needed=False, certificate_end=end, commands=())
 
 
-async def _has_its_authorities(office: Office, host: ServerHost) -> bool:
-    """Whether it trusts whom it is to trust, and shows a certificate of the right one."""
+async def _has_its_certificates(office: Office, host: ServerHost) -> bool:
+    """Whether it trusts whom it is to trust, and shows a certificate of the right one, for long."""
     wanted = [office.keyring.certificate_of(each) for each in await trusted_by_servers(office)]
     trusted = certificates_in(await host.read(CA_CERTIFICATE))
     shown = certificates_in(await host.read(CERTIFICATE))
-    return set(trusted) == set(wanted) and bool(shown) and is_issued_by(shown[0], wanted[0])
+    return (
+        set(trusted) == set(wanted)
+        and bool(shown)
+        and is_issued_by(shown[0], wanted[0])
+        and not ends_soon(shown[0], wanted[0], office.clock())
+    )
 
 
 async def pack(office: Office, actor: Actor, server: Server, *, is_named: bool) -> bytes:

@@ -66,7 +66,7 @@ def read(folder: Path, now: datetime, progress: Progress | None = None) -> EasyR
             return read_pki(Path(plain), now=now, progress=progress)
     except OSError as error:
         raise NotDone(
-            f"{error.filename or folder} cannot be read ({error.strerror}); run this as root, or "
+            f"{error.filename or folder} can't be read ({error.strerror}); run this as root, or "
             "as the account that owns it."
         ) from error
 
@@ -88,7 +88,7 @@ def read_tls_key(files: Mapping[TlsKey, Path | None]) -> EarlierKey | None:
         with as_root():
             text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise NotDone(f"{path} cannot be read as a key; run this as root.") from error
+        raise NotDone(f"{path} can't be read as a key; run this as root.") from error
     check = check_tls_crypt_v2_server_key if kind is TlsKey.CRYPT_V2 else check_static_key
     return EarlierKey(kind, check(text))
 

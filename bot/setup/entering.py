@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from bot.fleet.elsewhere import host_elsewhere
+from bot.fleet.elsewhere import host_elsewhere, key_file_of
 from bot.office import Office
 from bot.setup.deploying import make_account, root_there
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
@@ -55,12 +55,15 @@ async def enter(
         return Machine(here, here)
     async with office.database.reading() as tx:
         before = await tx.servers.get(name)
-    known = before.ssh if before is not None and login.fingerprint is None else None
-    host_key = known["host_key"] if known else await pinned_key(login, confirm)
+    known = None if before is None else before.ssh
+    if known is not None and login.fingerprint is None:
+        host_key = known["host_key"]
+    else:
+        host_key = await pinned_key(login, confirm)
     is_own = login.address.user == account
     way = replace(login, address=replace(login.address, user=account))
     if not is_own:
-        way = replace(way, key_file=None)
+        way = replace(way, key_file=None if known is None else key_file_of(known))
     if way.key_file is None:
         make_key(office)
     ssh = record_of(way, host_key)

@@ -92,7 +92,7 @@ def make_private_folder(path: Path, owner: int, *, is_roots_word: bool = True) -
                 if os.geteuid() != owner:
                     os.chown(folder, owner, pwd.getpwuid(owner).pw_gid, follow_symlinks=False)
     except OSError as error:
-        raise NotDone(f"{path} cannot be made ({error.strerror}); make it by hand.") from error
+        raise NotDone(f"{path} can't be made ({error.strerror}); make it by hand.") from error
     return bool(missing)
 
 
@@ -106,7 +106,7 @@ def write_private_file(path: Path, content: str, owner: int) -> None:
         with _able_to_write(path.parent):
             write_file(path, content.encode(), replace=True, owner=owner)
     except OSError as error:
-        raise NotDone(f"{path} cannot be written ({error.strerror}).") from error
+        raise NotDone(f"{path} can't be written ({error.strerror}).") from error
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def edit_env(text: str, values: Mapping[str, str]) -> str:
     read_back = env_values(edited)
     for name, value in values.items():
         if read_back.get(name) != value:
-            raise BadSettings(f"{name} cannot be written to {ENV_FILE}: choose a plainer path.")
+            raise BadSettings(f"{name} can't be written to {ENV_FILE}: choose a plainer path.")
     return edited
 
 
@@ -182,6 +182,6 @@ async def require_no_books(office: Office) -> None:
         imported = await tx.grants.imported()
     if imported:
         raise NotDone(
-            f"{len(imported)} certificates of an easy-rsa CA are here, and its key is not: their "
+            f"{len(imported)} certificates of an easy-rsa CA are here, and its key isn't: their "
             "import was interrupted. Run it again: vpnbot ca import-easyrsa PKI_DIR"
         )

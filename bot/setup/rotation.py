@@ -21,7 +21,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from shlex import quote
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -32,7 +31,7 @@ from bot.access.revocation import lets_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import host_of, layout_of
-from bot.fleet.remote import remote_of
+from bot.fleet.upkeep import adopt_line, deploy_line, restart_line
 from bot.office import Office
 from bot.process.locks import locked
 from bot.setup.first_time import AUTHORITY_NAME
@@ -41,10 +40,8 @@ from bot.texts.fill import plain
 from pki.errors import PkiError
 from storage.records import LIVE_STATES, Grant, Server
 from storage.rotation import FIRST_AUTHORITY, Rotation, RotationStep
-from vpn.adopt.adopting import restart_command
 from vpn.adopt.advice import is_one_of
 from vpn.configuration.places import file_argument, inline_text, named_path, read_facts
-from vpn.configuration.server import unit_name
 from vpn.deploy import certificates_in, is_issued_by
 from vpn.errors import HostError, VpnError
 from vpn.findings import FindingCode
@@ -256,15 +253,13 @@ async def _files_left(
 
 def _commands(server: Server) -> dict[str, str]:
     """The values that the lines about a server name."""
-    name, config = server.name, server.directory
-    if server.adopted is not None:
-        adopt = f"vpnbot server adopt {name} --config {quote(config)} --remote {remote_of(server)}"
-        restart = restart_command(config.lstrip("/"))
-        return {"server": name, "adopt": adopt, "restart": restart, "deploy": adopt}
     address = address_of(server)
-    login = "" if address is None else f" --ssh root@{address.host}"
-    deploy = f"vpnbot server deploy {name}{login}"
-    return {"server": name, "deploy": deploy, "restart": f"systemctl restart {unit_name(name)}"}
+    return {
+        "server": server.name if address is None else f"{server.name} ({address.host})",
+        "deploy": deploy_line(server),
+        "adopt": adopt_line(server),
+        "restart": restart_line(server),
+    }
 
 
 async def _file(server: Server, directive: str) -> tuple[str, bytes | None]:
@@ -284,7 +279,7 @@ async def _file(server: Server, directive: str) -> tuple[str, bytes | None]:
     name = file_argument(facts, directive)
     if name is None:
         block = (inline_text(facts, directive) or "").encode()
-        return f"the <{directive}> block of /{layout.conf}", block
+        return plain(words.BLOCK, directive=directive, path=f"/{layout.conf}"), block
     path = named_path(facts, layout.start_folder, name)
     return f"/{path}", await read_linked(host, path)
 

@@ -8,6 +8,7 @@ from bot.access.addresses import is_closed
 from bot.access.permission import Actor
 from bot.errors import NotDone
 from bot.handover.profiles import client_side, sides_of
+from bot.keyring import Keyring
 from bot.office import Office
 from storage.records import Grant, Server, ServerName
 from storage.set_records import ServerSet
@@ -60,8 +61,6 @@ async def put_set(
         wanted = servers or (before.servers if before else ())
         members = await _members(tx, wanted)
     _require_one_profile(members)
-    to_deploy = await _share_key(office, members)
-    own_keys = await _own_keys(office, members)
     now = ServerSet(
         name=ServerName(name),
         servers=tuple(server.name for server in members),
@@ -72,7 +71,9 @@ async def put_set(
         if await _before(case.tx, now.name, is_new=is_new) != before:
             raise NotDone(f"Somebody changed {name} meanwhile; see: vpnbot server group list")
         # Whatever has happened to the servers since.
-        _require_one_profile(await _members(case.tx, now.servers))
+        members = await _members(case.tx, now.servers)
+        _require_one_profile(members)
+        to_deploy = await _share_key(case.tx, office.keyring, members)
         await case.tx.servers.put_set(now)
         await case.record(
             "server.group", f"group:{name}", servers=list(now.servers), random=now.random
@@ -84,7 +85,7 @@ async def put_set(
     return Changed(
         now,
         to_deploy=to_deploy,
-        own_keys=own_keys,
+        own_keys=await _own_keys(office, members),
         longer=tuple(grant for grant in live if not set(grant.servers) <= set(now.servers)),
         shorter=tuple(grant for grant in live if not set(now.servers) <= set(grant.servers)),
     )
@@ -166,23 +167,35 @@ def _require_one_profile(members: Sequence[Server]) -> None:
         raise NotDone("No one profile opens all of them. " + " ".join(why))
 
 
-async def _share_key(office: Office, members: Sequence[Server]) -> tuple[ServerName, ...]:
-    """Gives servers of which nothing is deployed yet the tls key that the others have.
+async def _share_key(
+    tx: Transaction, keyring: Keyring, members: Sequence[Server]
+) -> tuple[ServerName, ...]:
+    """Gives servers whose tls key nobody has yet the one that the others have.
 
-    With one key for all every client can use all of the servers; a key that is in use stays, since
-    the profiles that were given with it would be dead.
+    With one key for all every client can use all of the servers. A key that has left, for the
+    server's folder or into an archive, stays: what was given with it would be dead. Whoever deploys
+    records that before they read the key (`bot.setup.deploying.issuing`), so within a writing
+    transaction it is known.
     """
-    fresh = [one for one in members if one.adopted is None and one.crl_published_at is None]
+    fresh = [one for one in members if await _is_fresh(tx, one)]
     first = next((one for one in members if one not in fresh), members[0])
     if client_side(first)[0].tls_key is None:
         return ()
-    shared = await office.keyring.tls_key(first.name)
+    shared = await keyring.tls_key(first.name)
     changed = []
     for server in fresh:
-        if await office.keyring.tls_key(server.name) != shared:
-            office.keyring.keep_tls_key(server.name, shared)
+        if await keyring.tls_key(server.name) != shared:
+            keyring.keep_tls_key(server.name, shared)
             changed.append(server.name)
     return tuple(changed)
+
+
+async def _is_fresh(tx: Transaction, server: Server) -> bool:
+    """Whether its tls key is still the bot's alone."""
+    if server.adopted is not None or server.crl_published_at is not None:
+        return False
+    last = await tx.audit.last_done_to(f"server:{server.name}", "server.add", "server.deploy")
+    return last != "server.deploy"
 
 
 async def _own_keys(office: Office, members: Sequence[Server]) -> tuple[ServerName, ...]:

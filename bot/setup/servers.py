@@ -14,6 +14,7 @@ from bot.access.terms import ranges_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of, authorized_line, is_same_machine
 from bot.fleet.live_servers import host_of
+from bot.fleet.upkeep import adopt_line
 from bot.office import Office
 from bot.process.data_folder import account_name
 from bot.process.privileges import ROOT, acts_for_another, as_root
@@ -28,9 +29,10 @@ from bot.setup.deploying import (
 from bot.setup.server_sets import require_alone, require_free_name, require_unused
 from bot.setup.ways import WayIn, make_key, pinned_key, record_of
 from pki.key_ids import Issuers
-from storage.records import GrantState, Payload, Server, ServerName
+from storage.records import Grant, GrantState, Payload, Server, ServerName
 from vpn.deploy import DeployReport, is_home_of
 from vpn.host.safe_place import unsafe_above
+from vpn.host.ssh_address import parse_ssh_address
 from vpn.layout import MANAGEMENT_SOCKET
 from vpn.values import Remote, ServerSpec, make_server_spec, next_free_network
 
@@ -174,7 +176,7 @@ def _require_short_path(directory: PurePosixPath) -> None:
     """sshd connects to a socket by its whole path, which unix(7) bounds."""
     if len(str(directory / MANAGEMENT_SOCKET)) > _LONGEST_SOCKET_PATH:
         raise NotDone(
-            f"{directory} is too long a path: sshd there could not connect to OpenVPN's socket in"
+            f"{directory} is too long a path: sshd there couldn't connect to OpenVPN's socket in"
             f" it, which may have {_LONGEST_SOCKET_PATH} characters; choose a shorter one."
         )
 
@@ -256,9 +258,8 @@ async def pack_server(
 def _require_ours(server: Server) -> None:
     if server.adopted is not None:
         raise NotDone(
-            f"{server.name} runs with its operator's own configuration, which is not written from "
-            f"here; see: vpnbot server adopt {server.name} --config "
-            f"{quote(server.directory)} --remote … --apply"
+            f"{server.name} runs with its operator's own configuration, which isn't written from "
+            f"here; see: {adopt_line(server)} --apply"
         )
 
 
@@ -360,7 +361,7 @@ async def _require_named_by_root(
         ):
             return
     raise NotDone(
-        f"Root has not deployed {server.name} in {server.directory}, with this CA, so it would "
+        f"Root hasn't deployed {server.name} in {server.directory}, with this CA, so it would "
         f"write where {account_name(os.geteuid())} wants it to; where that is the folder that you "
         f"chose, say so: vpnbot server deploy {server.name} --directory DIR"
     )
@@ -389,7 +390,7 @@ def require_safe_place(directory: str | PurePosixPath) -> None:
         try:
             problem = unsafe_above(Path(directory))
         except OSError as error:
-            problem = f"{directory} cannot be looked at ({error.strerror or error})."
+            problem = f"{directory} can't be looked at ({error.strerror or error})."
     if problem is not None:
         raise NotDone(problem)
 
@@ -414,11 +415,11 @@ async def readmit(office: Office, name: ServerName) -> int:
         live = [g for g in here if g.state in _SHOWS_PROFILE and g.pause is None]
     for grant in live:
 
-        async def still_live(grant_id: str = grant.id) -> bool:
+        async def if_live(grant_id: str = grant.id) -> Grant | None:
             async with office.database.reading() as tx:
-                return any(g.id == grant_id for g in await tx.grants.live_on(name))
+                return next((g for g in await tx.grants.live_on(name) if g.id == grant_id), None)
 
-        admitted += await office.fleet.admit(name, grant, still_live)
+        admitted += await office.fleet.admit(name, grant, if_live)
     return admitted
 
 
@@ -428,8 +429,11 @@ def _refuse_collision(spec: ServerSpec, ssh: Payload | None, known: Sequence[Ser
     if any(other.directory == str(spec.directory) for other in known):
         refuse_taken_folder(spec.directory, known)
     beside = [other for other in known if is_same_machine(other.ssh, ssh)]
-    refuse_taken_folder(spec.directory, beside)
-    refuse_taken_port(spec.listen_port, spec.remote.protocol, beside)
+    try:
+        refuse_taken_folder(spec.directory, beside)
+        refuse_taken_port(spec.listen_port, spec.remote.protocol, beside)
+    except NotDone as error:
+        raise NotDone(f"{error}{_if_a_copy(ssh, beside)}") from error
     for other in known:
         if IPv4Network(other.network).overlaps(spec.network):
             raise NotDone(
@@ -442,6 +446,19 @@ def _refuse_collision(spec: ServerSpec, ssh: Payload | None, known: Sequence[Ser
                 f"The network {spec.network6} overlaps {theirs} of {other.name}; choose another "
                 "one with --network6."
             )
+
+
+def _if_a_copy(ssh: Payload | None, beside: Sequence[Server]) -> str:
+    """What to do where one machine counts for another only because both show one host key."""
+    mine = ssh and parse_ssh_address(ssh["address"])
+    for other in beside:
+        theirs = address_of(other)
+        if mine and theirs and (mine.host, mine.port) != (theirs.host, theirs.port):
+            return (
+                f" {mine.host} shows the host key of {other.name} ({theirs.host}): where it is a "
+                "copy of that machine, give it host keys of its own, and name it again."
+            )
+    return ""
 
 
 def refuse_taken_folder(directory: PurePosixPath, known: Sequence[Server]) -> None:

@@ -52,7 +52,7 @@ def read_table(text: str) -> Table:
         numbered = ((rows.line_num, row) for row in rows)
         people, faults = _people(numbered, header.index(_ID), header.index(_NAME))
     except csv.Error as error:
-        raise BadTable([f"Line {rows.line_num} is no row of a table ({error})."]) from error
+        raise BadTable([f"Line {rows.line_num} isn't a row of a table ({error})."]) from error
     if not people and not faults:
         faults = ["There is nobody in it."]
     if faults:

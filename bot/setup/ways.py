@@ -6,13 +6,13 @@ from pathlib import Path
 
 from bot.errors import NotDone
 from bot.fleet.elsewhere import bots_key
+from bot.fleet.upkeep import BOTS_ACCOUNT
 from bot.office import Office
 from bot.process.privileges import as_root
 from pki.private_files import FOLDER_MODE, write_file
 from storage.records import Payload
 from vpn.host.ssh_address import SshAddress
 
-BOTS_ACCOUNT = "vpnbot"
 _ROOT_NAME = "root"
 _COMMENT = "vpnbot"
 # Of whoever sits at the terminal, and of the machine: what `ssh` itself goes by.
@@ -65,7 +65,7 @@ async def pinned_key(way: WayIn, confirm: Callable[[str], bool]) -> str:
         trusted = [key for key in shown if key in known]
         if not trusted:
             raise NotDone(
-                f"The host keys of {address.host} ({all_shown}) are not those in known_hosts;"
+                f"The host keys of {address.host} ({all_shown}) aren't those in known_hosts;"
                 " somebody may be in between. Where the machine was set up anew, say which one it"
                 " has with --host-key SHA256:…"
             )
@@ -115,5 +115,5 @@ def make_key(office: Office) -> Path:
         path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
         write_file(path, content, replace=False)
     except OSError as error:
-        raise NotDone(f"{path} cannot be made ({error.strerror}); see {office.folder}.") from error
+        raise NotDone(f"{path} can't be made ({error.strerror}); see {office.folder}.") from error
     return path

@@ -9,8 +9,8 @@ USAGE = (
     "3d</code>. Until then your cards go to the others."
 )
 AWAY = (
-    "You’re away until {until}: your cards go to the others until then. You can still decide on "
-    "what you see."
+    "You’re away until {until}: your cards go to the others until then, and to you only where "
+    "they’re too few to decide. You can still decide on what you see."
 )
 HERE = "Welcome back. What still waits for you comes as cards."
 BUTTON_BACK = "I’m back"

@@ -1,12 +1,21 @@
 """The words of `vpnbot server adopt`."""
 
+from bot.texts.fill import Plural
 from vpn.adopt.advice import Weight
 
 ADOPTED = "{server} is adopted, with its own configuration {config}."
 WOULD_BE = "With the lines that are missing, once OpenVPN has been restarted:"
 WILL_BE = "With the new lines, once OpenVPN has been restarted:"
-CONNECTED = "{count} clients are connected now."
-CONNECTED_THEN = "{count} clients are connected, as {path} said at {moment}."
+CONNECTED = Plural(
+    "{count} client is connected now.",
+    "{count} clients are connected now.",
+    none="No client is connected now.",
+)
+CONNECTED_THEN = Plural(
+    "{count} client was connected at {moment}, by {path}.",
+    "{count} clients were connected at {moment}, by {path}.",
+    none="No client was connected at {moment}, by {path}.",
+)
 CONNECTED_UNKNOWN = (
     "Who is connected now can't be known: OpenVPN can't be asked, and there is no status file."
 )

@@ -67,15 +67,14 @@ UNTRIED = {
 }
 
 # vpnbot doctor
-_DEPLOY = "Run: vpnbot server deploy {server}; then: systemctl restart {unit}"
+_DEPLOY = "Run: {deploy}; then: systemctl restart {unit}"
 _ADOPT = "Run as root: {adopt} --apply; then: {restart}"
 COMPLAINTS = {
     CanaryTrouble.REVOKED_LET_IN: Complaint(
         "tried from outside at {moment}, it let a revoked certificate in.", _DEPLOY, _ADOPT
     ),
     CanaryTrouble.REVOKED_PASSES: Complaint(
-        "tried from outside at {moment}, its revocation list was not in force; the second lock "
-        "was.",
+        "tried from outside at {moment}, its revocation list wasn’t in force; the second lock was.",
         _DEPLOY,
         _ADOPT,
     ),
@@ -92,12 +91,12 @@ COMPLAINTS = {
     CanaryTrouble.UNREACHABLE: Complaint(
         "tried from outside at {moment}, nothing came back from {remote}.",
         "See that OpenVPN runs, and that each firewall on the way lets that port through. Where "
-        "the bot's machine alone cannot dial it, set VPNBOT_CANARY=off.",
+        "the bot's machine alone can’t dial it, set VPNBOT_CANARY=off.",
     ),
 }
 
 OVERDUE = Complaint(
-    "it was not tried from outside since {moment}.",
+    "it wasn’t tried from outside since {moment}.",
     "See that the bot runs; its log says what keeps it from trying.",
 )
 

@@ -5,7 +5,7 @@ Whole sentences with named placeholders, ready to be translated. HTML as Telegra
 
 from bot.access.messages import DeliverNote
 from bot.texts import machine, more_time
-from bot.texts.fill import Plural
+from bot.texts.fill import Decision, Plural, Template
 from storage.records import GrantState, RequestState
 
 # --- /start and /help --------------------------------------------------------------------------
@@ -100,9 +100,9 @@ SOMETHING_BROKE = (
 # --- Requests ----------------------------------------------------------------------------------
 
 ASKED = Plural(
-    "Your request for <b>{server}</b>, {duration}, is with the admins. "
+    "Your request for <b>{server}</b>, {duration}, waits for the admins. "
     "You’ll get your profile here as soon as one of them approves.",
-    "Your request for <b>{server}</b>, {duration}, is with the admins. "
+    "Your request for <b>{server}</b>, {duration}, waits for the admins. "
     "You’ll get your profile here as soon as {count} of them approve.",
 )
 ASKED_NOBODY = (
@@ -112,9 +112,11 @@ ASKED_NOBODY = (
 CHOOSE_SERVER = "Which server do you need?"
 CHOOSE_SET = "<b>{name}</b> is one profile for {servers}: where one is down, it takes the next."
 CHOOSE_BY_NAME = "Or write the name, such as <code>/requestvpn NAME</code>."
-ASKED_STATES: dict[RequestState, str] = {
-    RequestState.APPROVED: (
-        "{Admin} approved your request for <b>{server}</b>, {duration}. The profile comes next."
+ASKED_STATES: dict[RequestState, Template] = {
+    RequestState.APPROVED: Decision(
+        "{Admin} approved your request for <b>{server}</b>, {duration}. The profile comes next.",
+        "Your request for <b>{server}</b>, {duration}, was granted by the standing approval of "
+        "{group}. The profile comes next.",
     ),
     RequestState.DENIED: "{Admin} denied your request for <b>{server}</b>, {duration}.",
     RequestState.CANCELLED: (
@@ -150,8 +152,11 @@ CARD_HAS_UNPROVED = Plural(
 CARD_AGREED = "✅ {admin} approves {duration}"
 CARD_NEEDS = Plural("{count} approval is still needed", "{count} approvals are still needed")
 CARD_WAITS = "Waits until {until}"
-CARD_STATES: dict[RequestState, str] = {
-    RequestState.APPROVED: "✅ Approved by {admin} for {duration}, {at}",
+CARD_STATES: dict[RequestState, Template] = {
+    RequestState.APPROVED: Decision(
+        "✅ Approved by {admin} for {duration}, {at}",
+        "✅ Given at once for {duration}, by the standing approval of {group}, {at}",
+    ),
     RequestState.DENIED: "⛔ Denied by {admin}, {at}",
     RequestState.CANCELLED: "Cancelled by {admin}, {at}",
     RequestState.EXPIRED: "Nobody decided in time; it ended {at}",
@@ -173,7 +178,7 @@ AGREED_TOAST = Plural(
 )
 DENIED_TOAST = "Denied. I’m telling {name}."
 CANCELLED_TOAST = "Your request is cancelled."
-CHOSEN_TOAST = "Your request is with the admins."
+CHOSEN_TOAST = "Your request waits for the admins."
 
 # --- Profiles ----------------------------------------------------------------------------------
 
@@ -329,7 +334,6 @@ USERS_NONE = "The allowlist is empty. /allow ID NAME adds somebody."
 USERS_COUNT = Plural("{count} person on the allowlist:", "{count} people on the allowlist:")
 USER_ADMIN = "admin, not on the allowlist"
 USER_NOT_LISTED = "not on the allowlist"
-NO_USERNAME = "no username"
 ADMINS = "Admins, by the settings:"
 ADMIN_KNOWN = "<b>{name}</b>, <code>{id}</code>"
 ADMIN_UNKNOWN = "<code>{id}</code>, hasn’t written to me yet"

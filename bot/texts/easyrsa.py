@@ -52,7 +52,7 @@ ABOUT: dict[PkiFindingCode, str] = {
         "can be revoked)"
     ),
     PkiFindingCode.NOT_IN_INDEX: (
-        "a valid certificate of this CA that the index does not know, in {paths} (it is taken over "
+        "a valid certificate of this CA that the index doesn't know, in {paths} (it is taken over "
         "too, so that it can be revoked)"
     ),
     PkiFindingCode.DIFFERING_CERTIFICATE: (
@@ -99,7 +99,7 @@ LISTED = Plural(
 ENDED = "Revoked over there since the last time, and now here: {names}"
 NEXT = (
     "easy-rsa still has its own copy of the CA's key: put it away, and stop what renews its CRL. "
-    "What it issues or revokes from now on is not known here until this is run again."
+    "What it issues or revokes from now on isn't known here until this is run again."
 )
 PURGE_ASK = Plural(
     "Remove {count} file with a client's key from {folder}?",

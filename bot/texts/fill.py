@@ -30,7 +30,14 @@ class Plural(NamedTuple):
     none: str = ""
 
 
-Template = str | Plural
+class Decision(NamedTuple):
+    """A sentence for a decision by a person, and one for a `group` that gives access by itself."""
+
+    by_person: str
+    by_group: str
+
+
+Template = str | Plural | Decision
 
 
 def fill(template: Template, **values: Any) -> Html:
@@ -117,6 +124,8 @@ def utc(when: datetime) -> str:
 def _choose(template: Template, values: dict[str, Any]) -> str:
     if isinstance(template, str):
         return template
+    if isinstance(template, Decision):
+        return template.by_group if values.get("group") else template.by_person
     if values["count"] == 1:
         return template.one
     return template.many if values["count"] else template.none or template.many

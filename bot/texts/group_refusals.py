@@ -8,7 +8,6 @@ IN_CHAT: dict[Refusal, Template] = {
         "Your groups don’t include {server}. You can ask for: {servers}. If you need {server}, "
         "talk to your admin."
     ),
-    Refusal.NOT_APPROVER: "{who}",
     Refusal.UNKNOWN_GROUP: "There is no group “{group}”. /group shows those that there are.",
     Refusal.GROUP_EXISTS: "There is a group “{group}” already.",
     Refusal.BAD_GROUP_NAME: (

@@ -29,23 +29,24 @@ NOTHING_HERE = Complaint(
 
 # Settings and secrets
 SETTING_WRONG_MEND = "Correct it in .env or in the environment."
-SETTINGS_FINE = "Settings: {admins}; access for {default} by default, {longest} at most."
-ADMIN = "{count} admin"
-ADMINS = "{count} admins"
+SETTINGS_FINE = Plural(
+    "Settings: {count} admin; access for {default} by default, {longest} at most.",
+    "Settings: {count} admins; access for {default} by default, {longest} at most.",
+)
 TOO_FEW_ADMINS = Complaint(
     "{setting} asks for more approvals than there are admins: nothing could be approved.",
     "Name more admins in VPNBOT_ADMIN_IDS, or ask for fewer approvals.",
 )
 NO_ADMINS = Complaint(
-    "VPNBOT_ADMIN_IDS is not set: nobody could approve anything.",
+    "VPNBOT_ADMIN_IDS isn't set: nobody could approve anything.",
     "Write the numeric Telegram ids of the admins there, with commas between them.",
 )
 NO_TOKEN = Complaint(
-    "VPNBOT_BOT_TOKEN_FILE is not set: the bot has no token.",
+    "VPNBOT_BOT_TOKEN_FILE isn't set: the bot has no token.",
     "Get a token from @BotFather, put it into a file of mode 600, and name that file there.",
 )
 NO_PASSPHRASE = Complaint(
-    "VPNBOT_CA_PASSPHRASE_FILE is not set: nothing can be signed or revoked.",
+    "VPNBOT_CA_PASSPHRASE_FILE isn't set: nothing can be signed or revoked.",
     "Put the CA's passphrase into a file of mode 600, and name that file there.",
 )
 UNREADABLE_MEND = (
@@ -55,19 +56,19 @@ UNREADABLE_MEND = (
 OPEN_TO_OTHERS = Complaint("Others can read {path}.", "Run: chmod 600 {path}")
 KEPT = "{what}: kept where nobody else reads it."
 ENV_SHUT = Complaint(
-    "{account}, the account that runs the bot, cannot read {path}.",
+    "{account}, the account that runs the bot, can't read {path}.",
     "Run: chown {account} {path}; chmod 600 {path}",
 )
 
 # Telegram and the clock
 UNREACHABLE = Complaint(
-    "Telegram's server {url} cannot be reached ({reason}), so nothing vouches for this machine's "
+    "Telegram's server {url} can't be reached ({reason}), so nothing vouches for this machine's "
     "clock.",
     "Check this machine's network, DNS and firewall, and VPNBOT_TELEGRAM_API_URL. Where Telegram "
     "is blocked, name a proxy in VPNBOT_TELEGRAM_PROXY.",
 )
 UNREACHABLE_BY_PROXY = Complaint(
-    "Telegram's server {url} cannot be reached through the proxy {proxy} ({source}): {reason}. "
+    "Telegram's server {url} can't be reached through the proxy {proxy} ({source}): {reason}. "
     "Nothing vouches for this machine's clock now.",
     "Try it by hand, with --proxy-user USER if the proxy asks for one, then correct it where it is "
     "named: curl -v --proxy {curl} {url}",
@@ -81,7 +82,7 @@ PROXY_AROUND = (
     "VPNBOT_TELEGRAM_PROXY in .env counts for both."
 )
 TOKEN_REFUSED = Complaint(
-    "Telegram does not know the token.",
+    "Telegram doesn't know the token.",
     "Copy it again from @BotFather into the file that VPNBOT_BOT_TOKEN_FILE names.",
 )
 TELEGRAM_SILENT = Complaint(
@@ -93,7 +94,7 @@ WEBHOOK = Complaint(
 )
 TELEGRAM_FINE = "Telegram: this is @{username}, and no webhook is set."
 CLOCK_WRONG = Complaint(
-    "This machine's clock is {seconds} s off Telegram's.",
+    "This machine's clock is {span} off Telegram's.",
     "Let the clock follow the network: timedatectl set-ntp true",
 )
 CLOCK_FINE = "Clock: it agrees with Telegram's."
@@ -101,21 +102,21 @@ CLOCK_UNKNOWN = "Clock: {url} names no time to compare with."
 
 # The data folder
 FOLDER_MISSING = Complaint(
-    "The data folder {folder} does not exist.",
+    "The data folder {folder} doesn't exist.",
     "Run this where .env is, or set VPNBOT_DATA_DIR. A new system begins with: vpnbot init",
 )
 FOLDER_SHUT = Complaint(
-    "The data folder {folder} cannot be looked into ({reason}).",
+    "The data folder {folder} can't be looked into ({reason}).",
     "Run this as the account that runs the bot, or as root.",
 )
-FOLDER_NONE = Complaint("{folder} is no folder.", "Set VPNBOT_DATA_DIR to one.")
+FOLDER_NONE = Complaint("{folder} isn't a folder.", "Set VPNBOT_DATA_DIR to one.")
 FOLDER_FOREIGN = Complaint(
     "The data folder {folder} belongs to {owner}, and this runs as {account}.",
     "Run this as {owner}, or as root.",
 )
 FOLDER_OPEN = Complaint("Others can look into the data folder.", "Run: chmod 700 {folder}")
 FOLDER_STRANGER = Complaint(
-    "{path} belongs to {stranger}, and not to {owner} like the data folder.",
+    "{path} belongs to {stranger}, not to {owner} like the data folder.",
     "Run as root: chown -R {owner}: {folder}",
 )
 FOLDER_FINE = "Data folder: {folder} belongs to {owner}."
@@ -137,7 +138,7 @@ DATABASE_MISSING = Complaint(
     f"With a backup {_RESTORE}. Only where nobody has a profile yet: vpnbot init",
 )
 DATABASE_SHUT = Complaint(
-    "{account} cannot read and write the database {path}.",
+    "{account} can't read and write the database {path}.",
     "Run as root: chown {account}: {path}; chmod 600 {path}",
 )
 # Whoever took over the account may name any file of root's, which is not to be given away.
@@ -150,7 +151,8 @@ DATABASE_DAMAGED = Complaint(
 DATABASE_MEND = f"Go back to a backup: {_RESTORE}"
 DATABASE_FINE = "Database: whole, and of this version."
 LITTLE_ROOM = Complaint(
-    "Only {left} MB are left on the disk of {path}; on a full one nothing but revocations goes on.",
+    "Only {left} MB are left on the disk of {path}; on a full disk only revocations still go "
+    "through.",
     "Make room there: df -h {path} shows the disk, du -xh {path} what takes it.",
 )
 NO_RESERVE = Complaint(
@@ -158,17 +160,17 @@ NO_RESERVE = Complaint(
     "Make room there; the bot keeps some back as soon as there is enough.",
 )
 CLOCK_JUMPED = Complaint(
-    "This machine's clock is {seconds} s away from what it was when Telegram last agreed with it, "
-    "and the time since.",
+    "This machine's clock is {span} away from where it should be, by the last time that Telegram "
+    "agreed with it.",
     "Set it right: timedatectl set-ntp true",
 )
 FROM_THE_FUTURE = Complaint(
-    "The database has something from {moment}, which is yet to come.",
+    "The database has an entry from {moment}, which is in the future.",
     "Check this machine's clock; if it is right now, it was wrong then: look at `vpnbot audit "
     "show` and wait for that moment.",
 )
 AUDIT_BROKEN = Complaint(
-    "Row {row} of the audit trail does not fit the chain: somebody changed it.",
+    "Row {row} of the audit trail doesn't fit the chain: somebody changed it.",
     "Find out who can write the data folder, and compare with an earlier `vpnbot audit export`.",
 )
 AUDIT_FINE = Plural(
@@ -191,7 +193,7 @@ CA_ENDS = Complaint(
 )
 CA_ROTATES = "CA: a new one is taking its place; how far it is: vpnbot ca rotate --status"
 CA_FINE = "CA: its key opens, and it is valid until {moment}."
-CA_SEALED = "CA: valid until {moment}; its key was not tried."
+CA_SEALED = "CA: valid until {moment}; its key wasn't tried."
 
 # Servers
 NO_SERVER = Complaint(
@@ -201,7 +203,7 @@ NO_SERVER = Complaint(
 SERVER = "Server {server}: {text}"
 SERVER_FINE = "Server {server}: CRL {number}, certificate until {moment}, sessions: {sessions}."
 NOT_DEPLOYED = Complaint(
-    "it has not been deployed: there is no {directory}/server.conf.",
+    "it hasn't been deployed: there is no {directory}/server.conf.",
     "Run: vpnbot server deploy {server}",
 )
 OTHER_ACCOUNT = Complaint(
@@ -211,47 +213,45 @@ OTHER_ACCOUNT = Complaint(
     "Run as root: {adopt} --account {owner}",
 )
 LIVE_FOREIGN = Complaint(
-    "{path} does not belong to {account}, which has to write there.",
-    "Run as root: vpnbot server deploy {server}",
+    "{path} doesn't belong to {account}, which has to write there.",
+    "Run as root: {deploy}",
 )
 HOME_FOREIGN = Complaint(
-    "{path} belongs to {owner}, who can so run commands as root.",
-    "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "{path} belongs to {owner}, who could run commands as root that way.",
+    "Run as root: {deploy}; then: systemctl restart {unit}",
 )
 FILE_MISSING = Complaint(
     "there is no {path}.",
-    "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run as root: {deploy}; then: systemctl restart {unit}",
 )
 FILE_FOREIGN = Complaint(
-    "{path} does not belong to {owner} like the folder: somebody else could change it.",
-    "Find out who changed it; then run as root: vpnbot server deploy {server}; systemctl restart "
-    "{unit}",
+    "{path} doesn't belong to {owner} like the folder: somebody else could change it.",
+    "Find out who changed it; then run as root: {deploy}; systemctl restart {unit}",
 )
 FILE_OPEN = Complaint(
     "others than {owner} can read or change {path}.",
-    "Run as root: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run as root: {deploy}; then: systemctl restart {unit}",
 )
 FILE_OF_ANOTHER_CA = Complaint(
-    "{path} is not the certificate of this CA.",
-    "Find out who changed it; then run as root: vpnbot server deploy {server}; systemctl restart "
-    "{unit}",
+    "{path} isn't the certificate of this CA.",
+    "Find out who changed it; then run as root: {deploy}; systemctl restart {unit}",
 )
 CRL_AHEAD = Complaint(
-    "its CRL has number {found}, and the database has given out {known} at most.",
+    "its CRL has number {found}, but the database has given out only {known}.",
     "See that no other bot publishes there; after a restore start the bot, which takes its entries "
     "over, or run: vpnbot server deploy {server}",
     "See that no other bot publishes there; after a restore start the bot, which takes its entries "
     "over, or run as root: {adopt}",
 )
 NOT_FORWARDING = Complaint(
-    "its machine does not forward ({setting} is 0), so its clients reach nothing behind it.",
+    "its machine doesn't forward ({setting} is 0), so its clients reach nothing behind it.",
     "Run as root: systemctl reload {unit}; or: sysctl --load={load}",
     "Run as root: sysctl -w {setting}=1; to keep it over a restart: echo {setting}=1 "
     ">/etc/sysctl.d/60-openvpn.conf",
 )
 NO_MASQUERADE = Complaint(
     "nothing masquerades for its clients in {network} (the nft table {table} is gone, or an old "
-    "one), so no answer finds back to them.",
+    "one), so no answer finds its way back to them.",
     "Run as root: nft --file {rules}; then: sh {sets}; what empties the rules (a restart of "
     "nftables does) needs this after it: systemctl reload {unit}",
 )
@@ -265,26 +265,26 @@ FORWARD_SHUT = Complaint(
     "{chain} {ip} daddr {network} ct state established,related accept; ufw and firewalld have "
     "words of their own for it.",
 )
-FIREWALL_UNSEEN = "the firewall was not looked at: only root sees it; run: sudo vpnbot doctor"
+FIREWALL_UNSEEN = "the firewall wasn't looked at: only root sees it; run: sudo vpnbot doctor"
 FIREWALL_UNSEEN_ELSEWHERE = (
-    "its firewall was not looked at, since the bot is not root there; root there sees it by: nft "
+    "its firewall wasn't looked at, since the bot isn't root there; root there sees it by: nft "
     "list ruleset"
 )
 NOT_LOOKED_THROUGH = Complaint(
-    "the database is from a backup restored at {moment}, and whoever it does not know is not "
+    "the database is from a backup restored at {moment}, and whoever it doesn't know isn't "
     "shut out yet.",
     "Start OpenVPN there, and the bot, which does it by itself; or run: vpnbot server deploy "
     "{server}",
     "Start OpenVPN there, and the bot, which does it by itself; or run as root: {adopt}",
 )
 CRL_AGED = Complaint(
-    "its CRL is of {moment}; the bot signs a new one every day.",
+    "its CRL is from {moment}, though the bot signs a new one every day.",
     "Start the bot and look at its log; by hand: vpnbot server deploy {server}",
     "Start the bot and look at its log; by hand, as root: {adopt}",
 )
 OPEN_TO_OTHER_PROFILES = Complaint(
     "whoever has a profile for another server may get in: {reasons}",
-    "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run: {deploy}; then: systemctl restart {unit}",
     "Run as root: {adopt} --apply; then: {restart}",
 )
 OPEN_UNTIL_MENDED = Complaint(
@@ -293,12 +293,12 @@ OPEN_UNTIL_MENDED = Complaint(
 )
 CERTIFICATE_ENDS = Complaint(
     "its certificate ends on {moment}.",
-    "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "Run: {deploy}; then: systemctl restart {unit}",
     "Run as root: {adopt} --renew-certificate; then: {restart}",
 )
 CERTIFICATE_UNREADABLE = Complaint(
-    "its certificate cannot be read.",
-    "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "its certificate can't be read.",
+    "Run: {deploy}; then: systemctl restart {unit}",
     "See that its cert line names a whole certificate; then run as root: {adopt}",
 )
 TLS_KEY = Complaint(
@@ -312,7 +312,7 @@ CCD_MISSING = Complaint(
     "Run as root: {adopt}",
 )
 ADDRESS_TAKEN = Complaint(
-    "{name} has the address {address}, which another client's file gives away, too.",
+    "{name} has the address {address}, and so has another client's file.",
     "This gives {name} another one; run as root: {adopt}",
 )
 CLOSED_TO_NEW = Complaint(
@@ -320,7 +320,7 @@ CLOSED_TO_NEW = Complaint(
     "Put that right, restart OpenVPN, and run as root: {adopt}",
 )
 CCD_STRANGER = Complaint(
-    "{path} belongs to nobody who has access.", "If you did not put it there, run: rm {path}"
+    "{path} belongs to nobody who has access.", "If you didn't put it there, run: rm {path}"
 )
 OTHERS_LIST_ENDS = Complaint(
     "The list of another CA, {name}, ends at {moment}; from then on nobody of that CA gets in.",
@@ -331,7 +331,6 @@ ON_WITHOUT_ACCESS = Complaint(
     "The bot cuts them within a minute: see that it runs. If they stay, stop that OpenVPN.",
 )
 # Of a server with its operator's own configuration.
-ADOPT = "vpnbot server adopt {server} --config {config} --remote {remote}"
 ADOPTED_MEND = "This says what to add, and where: {adopt}"
 _OURS_AGAIN = "Find out what else writes there; then run as root: {adopt}"
 ADOPTED_MENDS = {
@@ -354,7 +353,7 @@ ADOPTED_MENDS = {
 }
 # By the code of a finding of the vpn library.
 SERVER_MENDS = {
-    "ccd_missing": "Run as root: vpnbot server deploy {server}",
+    "ccd_missing": "Run as root: {deploy}",
     "crl_missing": "Run: vpnbot server deploy {server}",
     "crl_damaged": "Run: vpnbot server deploy {server}",
     "crl_not_ours": "Find out what writes there; then run: vpnbot server deploy {server}",
@@ -364,41 +363,44 @@ SERVER_MENDS = {
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
     "crl_put_back": "Start the bot, which puts its own there again; by hand: vpnbot server deploy "
     "{server}",
-    "management_gone": "Start it; how systemd gets to know it, this says: vpnbot server deploy "
-    "{server}; systemctl restart {unit}; if it ends again, see why: journalctl -u {unit}",
+    "management_gone": "Start it: systemctl restart {unit}; if systemd doesn't know it: vpnbot "
+    "server deploy {server}; if it ends again, see why: journalctl -u {unit}",
     "management_silent": "See that nothing else is connected there, or run: systemctl restart "
     "{unit}",
     "management_nonsense": "See that OpenVPN 2.5 or newer listens there; then: systemctl restart "
     "{unit}",
-    "lock_missing": "Run: vpnbot server deploy {server}; then: systemctl restart {unit}",
+    "lock_missing": "Run: {deploy}; then: systemctl restart {unit}",
     "restart_pending": "Run: systemctl restart {unit}",
 }
-SERVER_MEND = "Run as root: vpnbot server deploy {server}"
+SERVER_MEND = "Run as root: {deploy}"
 # What is mended on another machine.
 ELSEWHERE = "On {host} (run vpnbot itself here): {mend}"
 
 # The operator's own words
 TEMPLATES_MEND = "See docs/templates.md; to go on without it, unset VPNBOT_TEMPLATES."
 TEMPLATES_FINE = (
-    "Templates: {profile}; instructions of your own: {texts}; files that go along: {files}."
+    "Templates: the profile is yours; instructions of your own: {texts}; files that go along: "
+    "{files}."
 )
-OWN_PROFILE = "the profile is yours"
-BUILT_IN_PROFILE = "the profile is the built-in one"
+TEMPLATES_FINE_BUILT_IN = (
+    "Templates: the profile is the built-in one; instructions of your own: {texts}; files that go "
+    "along: {files}."
+)
 
 # People
 UNPROVED = Complaint(
-    "The end of {name}'s access ({common_name}) is not proved on {server}. {findings}",
+    "The end of {name}'s access ({common_name}) isn't proved on {server}. {findings}",
     "Mend the server; the bot tries again by itself, or run: vpnbot revoke {grant}",
 )
 UNPROVED_UNTRIED = "Nobody has looked yet."
 UNPROVED_NOWHERE = Complaint(
-    "The end of {name}'s access ({common_name}) is not proved: no server is known yet.",
+    "The end of {name}'s access ({common_name}) isn't proved: no server is known yet.",
     "Adopt the server that runs: vpnbot server adopt NAME --config PATH --remote …",
 )
-PROOFS_FINE = "Revocations: none waits for its proof."
+PROOFS_FINE = "Revocations: all are proved."
 OUTBOX_FINE = "Messages: none is held up."
 SET_ASIDE = Complaint(
-    "Messages that could not be sent and never will be: {count}. The reason: {reason}",
+    "Messages that couldn't be sent and never will be: {count}. The reason: {reason}",
     "Nobody read them: look at vpnbot request list and vpnbot grant list. They are shown for three "
     "days.",
 )
@@ -408,7 +410,7 @@ WAITS = Complaint(
     "work without it.",
 )
 ADMIN_UNKNOWN = Complaint(
-    "The admin {admin} has not pressed Start, so the bot may not write to them.",
+    "The admin {admin} hasn't pressed Start, so the bot may not write to them.",
     "Ask them to open {chat} while the bot runs, and to press Start.",
 )
 ADMIN_SHUT = Complaint(
@@ -420,5 +422,7 @@ ADMINS_FINE = "Admins: the bot can write to each of them."
 
 ALL_WELL = "All is well."
 MORE_OF_A_KIND = "{count} more of this kind: {first}"
-FOUND_ONE = "1 finding; mend it as said above and run again: vpnbot doctor"
-FOUND = "{count} findings; mend them as said above and run again: vpnbot doctor"
+FOUND = Plural(
+    "{count} finding; mend it as said above and run again: vpnbot doctor",
+    "{count} findings; mend them as said above and run again: vpnbot doctor",
+)

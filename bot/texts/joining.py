@@ -43,14 +43,13 @@ BUTTON_WITHDRAW_THIS = "Withdraw"
 
 BUTTON_JOIN = "Ask to join"
 KNOCKED = (
-    "Asked. You’ll hear from me here when an admin has decided.\n\n"
-    "Your Telegram id is <code>{id}</code>."
+    "Asked. When an admin decides, you hear it here.\n\nYour Telegram id is <code>{id}</code>."
 )
 KNOCKED_NOBODY = (
     "I can’t reach any admin at the moment. Please tell yours that you asked, and send them your "
     "Telegram id: <code>{id}</code>."
 )
-KNOCKED_TOAST = "Asked. You’ll hear here."
+KNOCKED_TOAST = "Asked. Now an admin decides."
 KNOCK_TITLE = "<b>{name}</b> asks to be put on the allowlist."
 KNOCK_PERSON = "Telegram: {username}, id <code>{id}</code>. The name is their own choice."
 KNOCK_PERSON_NO_USERNAME = "Telegram id <code>{id}</code>. The name is their own choice."
@@ -113,11 +112,13 @@ WELCOME = (
 )
 BUTTON_ASK = "Ask for VPN access"
 
-STATES_SAID: dict[InvitationState, str] = {
-    InvitationState.OPEN: "open",
-    InvitationState.USED: "used already",
-    InvitationState.WITHDRAWN: "withdrawn already",
-    InvitationState.ENDED: "over already",
+CLOSED: dict[InvitationState, str] = {
+    InvitationState.OPEN: "The invitation for {name} is open. Nothing was changed.",
+    InvitationState.USED: "The invitation for {name} is used already. Nothing was changed.",
+    InvitationState.WITHDRAWN: (
+        "The invitation for {name} is withdrawn already. Nothing was changed."
+    ),
+    InvitationState.ENDED: "The invitation for {name} is over already. Nothing was changed.",
 }
 REFUSED: dict[Refusal, str] = {
     Refusal.ON_LIST_ALREADY: (
@@ -125,7 +126,7 @@ REFUSED: dict[Refusal, str] = {
         "shows what I can do for you."
     ),
     Refusal.KNOCKED_ALREADY: (
-        "You’ve asked within a day; an admin sees it. Is it urgent? Talk to them."
+        "You’ve asked within a day, and it waits for an admin. Is it urgent? Talk to them."
     ),
     Refusal.KNOCKS_FULL: (
         "Many people are asking just now. Please send your Telegram id, {id}, to your admin."
@@ -146,8 +147,11 @@ REFUSED: dict[Refusal, str] = {
     Refusal.INVITATION_OVER: (
         "This invitation doesn’t work: each one works once, and for a day. Ask for a new one."
     ),
+    Refusal.INVITE_HAS_NO_END: (
+        "Nothing was done: a place on the allowlist has no end; for how long, each request says. "
+        "Write /invite {name}, without the time."
+    ),
     Refusal.INVITATION_UNKNOWN: "There is no such invitation. /invite shows the open ones.",
-    Refusal.INVITATION_CLOSED: "The invitation for {name} is {state}. Nothing was changed.",
 }
 REFUSED_IN_TERMINAL: dict[Refusal, str] = {
     Refusal.INVITATION_UNKNOWN: (

@@ -26,11 +26,15 @@ SHOWN_BEFORE = (
 
 # --- The choice ----------------------------------------------------------------------------------
 
-BUTTON_CHOOSE = "🔑 How profiles come: {way}"
-WAYS: dict[KeyWay, str] = {
-    KeyWay.PLAIN: "ready to use",
-    KeyWay.LOCKED: "with a passphrase",
-    KeyWay.OWN: "for my own key",
+BUTTONS_CHOOSE: dict[KeyWay, str] = {
+    KeyWay.PLAIN: "🔑 How profiles come: ready to use",
+    KeyWay.LOCKED: "🔑 How profiles come: with a passphrase",
+    KeyWay.OWN: "🔑 How profiles come: for my own key",
+}
+BUTTONS_WAY: dict[KeyWay, str] = {
+    KeyWay.PLAIN: "Ready to use",
+    KeyWay.LOCKED: "With a passphrase",
+    KeyWay.OWN: "For my own key",
 }
 CHOOSE = "How do you want your profiles from now on? Those you have stay as they are."
 EXPLAINED: dict[KeyWay, str] = {

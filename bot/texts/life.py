@@ -2,7 +2,7 @@
 
 from bot.access.demands import is_standing
 from bot.access.permission import THE_BOT
-from bot.texts import policy
+from bot.texts.fill import Decision, Template
 from storage.records import EndReason, RequestState
 
 # Who did it, in the middle of a sentence and at its beginning.
@@ -31,7 +31,10 @@ CARD_ENDED: dict[EndReason, str] = {
     EndReason.EARLIER: "⌛ Over since {at}.",
 }
 CARD_UNCONFIRMED = "⚠️ Not confirmed on every server yet: they may still get in."
-CARD_APPROVED_OVER = "Approved by {admin} for {duration}, {at}"
+CARD_APPROVED_OVER = Decision(
+    "Approved by {admin} for {duration}, {at}",
+    "Given at once for {duration}, by the standing approval of {group}, {at}",
+)
 CARD_CLOSED = "Closed by {admin}, {at}"
 CARD_CLOSED_REMOVED = "Closed: {admin} took {name} off the allowlist, {at}"
 PAST_DENIED = "⚠️ {Admin} said no to this person for {server}, {at}"
@@ -40,11 +43,13 @@ ASKED_FOR = "{duration} (asked: {asked})"
 
 # --- The requester's own message -----------------------------------------------------------------
 
-ASKED_DELIVERED = (
-    "{Admin} approved your request for <b>{server}</b>, {duration}. You have your profile."
+ASKED_DELIVERED = Decision(
+    "{Admin} approved your request for <b>{server}</b>, {duration}. You have your profile.",
+    "Your request for <b>{server}</b>, {duration}, was granted by the standing approval of "
+    "{group}. You have your profile.",
 )
 ASKED_CLOSED = "{Admin} closed your request for <b>{server}</b>, {duration}."
-ASKED_ENDED: dict[EndReason, str] = {
+ASKED_ENDED: dict[EndReason, Template] = {
     EndReason.ENDED: "Your access to <b>{server}</b> is over since {at}.",
     EndReason.REVOKED: "{Ender} ended your access to <b>{server}</b>, {at}.",
     EndReason.BY_OWNER: "You gave up your access to <b>{server}</b>, {at}.",
@@ -52,17 +57,23 @@ ASKED_ENDED: dict[EndReason, str] = {
         "{Ender} took you off the list, {at}; that ended your access to <b>{server}</b>."
     ),
     EndReason.REPLACED: "You asked for a new profile for <b>{server}</b>, {at}.",
-    EndReason.LOST: (
+    EndReason.LOST: Decision(
         "{Admin} approved your request for <b>{server}</b>, but the profile got lost on its way, "
-        "so I ended it. Ask again, and another one comes."
+        "so I ended it. Ask again, and another one comes.",
+        "Your request for <b>{server}</b> was granted by the standing approval of {group}, but the "
+        "profile got lost on its way, so I ended it. Ask again, and another one comes.",
     ),
-    EndReason.UNDELIVERABLE: (
+    EndReason.UNDELIVERABLE: Decision(
         "{Admin} approved your request for <b>{server}</b>, but I couldn’t send you the profile: "
-        "you had blocked me. So I ended it. Ask again to get one."
+        "you had blocked me. So I ended it. Ask again to get one.",
+        "Your request for <b>{server}</b> was granted by the standing approval of {group}, but I "
+        "couldn’t send you the profile: you had blocked me. So I ended it. Ask again to get one.",
     ),
-    EndReason.NOT_TAKEN: (
+    EndReason.NOT_TAKEN: Decision(
         "{Admin} approved your request for <b>{server}</b>, but Telegram didn’t take the profile, "
-        "so I ended it. The admins know."
+        "so I ended it. Ask an admin to hand you one.",
+        "Your request for <b>{server}</b> was granted by the standing approval of {group}, but "
+        "Telegram didn’t take the profile, so I ended it. Ask an admin to hand you one.",
     ),
     EndReason.STOLEN: (
         "You said that somebody else used your profile for <b>{server}</b>, {at}; that ended it."
@@ -88,7 +99,7 @@ DEAD_WHY: dict[EndReason, str] = {
     EndReason.BY_OWNER: "You gave up this profile for <b>{server}</b>, {at}.",
     EndReason.REMOVED: "{Admin} took you off the list, {at}.",
     EndReason.REPLACED: "You asked for a new profile for <b>{server}</b>, {at}; use that one.",
-    EndReason.LOST: "I couldn’t see whether you got it, so I sent another one; use that one.",
+    EndReason.LOST: "I couldn’t see whether you got it. /myvpn shows what you have instead.",
     EndReason.UNDELIVERABLE: "I couldn’t reach you when I sent it, {at}.",
     EndReason.NOT_TAKEN: "I couldn’t see whether you got it, {at}.",
     EndReason.STOLEN: "You said that somebody else used it, {at}.",
@@ -98,7 +109,7 @@ DEAD_DELETE = "Please delete this file."
 
 
 def who(key: str | None, name: str | None, *, first: bool = False) -> str:
-    """Whoever acted, by the key and the name that the trail has.
+    """Whoever acted, by the key and the name that the trail has: a name in other sentences.
 
     Empty for what the bot did by itself, and of what nobody noted.
 
@@ -107,7 +118,9 @@ def who(key: str | None, name: str | None, *, first: bool = False) -> str:
     """
     if key is not None and key.startswith("system:"):
         return MACHINE_FIRST if first else MACHINE
-    if is_standing(key):
-        template = policy.STANDING_FIRST if first else policy.STANDING
-        return template.format(group=name)
     return "" if key == THE_BOT.key else name or ""
+
+
+def standing_group(key: str | None, name: str | None) -> str:
+    """The group whose standing approval decided; empty where somebody did."""
+    return name or "" if is_standing(key) else ""

@@ -17,15 +17,15 @@ NOTICES: dict[Notice, Template] = {
     Notice.CRL_PUBLISHED: "The revocation list of <b>{server}</b> is renewed again.",
     Notice.RESTORED: Plural(
         "I was restored from a backup of {made_at}; what was decided since is lost. One request "
-        "was open in it: I closed that, and told who had asked to ask again.",
+        "was open in it: I closed that, and I’m asking whoever it was to ask again.",
         "I was restored from a backup of {made_at}; what was decided since is lost. {count} "
-        "requests were open in it: I closed them, and told those people to ask again.",
+        "requests were open in it: I closed them, and I’m telling those people to ask again.",
     ),
     Notice.CRL_REPLACED: (
         "⚠️ Something had put another revocation list in the place of mine on <b>{server}</b>, or "
         "had closed mine to OpenVPN. Mine is there again, and I’m looking who is connected: the "
-        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked is "
-        "not on its list."
+        "answer follows. Does a job of easy-rsa still run gen-crl? Stop it: whoever I revoked "
+        "isn’t on its list."
     ),
     Notice.CA_ENDS: (
         "⚠️ The certificate authority ends at {until}. From then on nobody gets in, whatever "
@@ -87,11 +87,11 @@ NOTICES: dict[Notice, Template] = {
 
 # Said without the database: the disk has no room for it.
 NO_ROOM = (
-    "I can’t take anything on right now: my machine’s disk is full. The admins know. What you "
-    "wrote waits, and I answer it as soon as there’s room."
+    "I can’t take anything on right now: my machine’s disk is full. I’m telling the admins. "
+    "What you wrote waits, and I answer it as soon as there’s room."
 )
 NO_ROOM_ADMIN = (
     "⚠️ The disk of my machine is full. I still take /revoke and /remove from admins; all else "
-    "waits with Telegram, and people are told so. Make room there; <code>vpnbot doctor</code> says "
-    "where."
+    "waits with Telegram, and I say so to whoever writes. Make room there; <code>vpnbot "
+    "doctor</code> says where."
 )

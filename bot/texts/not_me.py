@@ -11,16 +11,15 @@ FIRST_IMPORTED = (
 FROM = "From <code>{address}</code>."
 FROM_FAMILIAR = "From <code>{address}</code>, a network that you have used before."
 FROM_NEW = "From <code>{address}</code>, a network that’s new for you."
-PLATFORM = "The device says that it’s {platform}."
-# What OpenVPN's IV_PLAT may be; anything else is not shown.
+# By what OpenVPN's IV_PLAT may be; of anything else nothing is said.
 PLATFORMS = {
-    "android": "Android",
-    "freebsd": "FreeBSD",
-    "ios": "an iPhone or iPad",
-    "linux": "Linux",
-    "mac": "a Mac",
-    "openbsd": "OpenBSD",
-    "win": "Windows",
+    "android": "The device says that it runs Android.",
+    "freebsd": "The device says that it runs FreeBSD.",
+    "ios": "The device says that it’s an iPhone or iPad.",
+    "linux": "The device says that it runs Linux.",
+    "mac": "The device says that it’s a Mac.",
+    "openbsd": "The device says that it runs OpenBSD.",
+    "win": "The device says that it runs Windows.",
 }
 TWICE = (
     "⚠️ Your profile for <b>{server}</b> was in use from two places at once, {at}: "

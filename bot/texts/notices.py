@@ -63,7 +63,7 @@ NOTICES: dict[Notice, Template] = {
         "{Admin} took you off the list: you can’t ask for VPN access any more, and what you had "
         "is being switched off. Questions? Talk to them."
     ),
-    Notice.REVOKED_BY: "{Admin} ended <b>{name}</b>’s access to {servers}.",
+    Notice.REVOKED_BY: "{Admin} is ending <b>{name}</b>’s access to {servers}.",
     Notice.ACCESS_OVER: "{name}’s access to {server} is over: its time was up.",
     Notice.ACCESS_GIVEN: joining.WELCOME,
     Notice.ON_LIST_AGAIN: joining.ON_LIST_AGAIN,
@@ -83,8 +83,8 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.NOT_TAKEN: (
         "I couldn’t send you your profile for <b>{server}</b>: Telegram doesn’t take it. If you "
-        "got one all the same, delete it; it won’t work. The admins know; ask one of them to hand "
-        "you a profile, or try again with /requestvpn."
+        "got one all the same, delete it; it won’t work. I’m telling the admins; ask one of "
+        "them to hand you a profile, or try again with /requestvpn."
     ),
     Notice.NOT_TAKEN_ADMINS: (
         "⚠️ Telegram doesn’t take the profile of {name} for <b>{server}</b>, so it’s being "
@@ -101,23 +101,18 @@ NOTICES: dict[Notice, Template] = {
     ),
     Notice.SERVER_CERTIFICATE_ENDS: (
         "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
-        "there. Renew it with: vpnbot server deploy {server}, and restart that OpenVPN."
-    ),
-    Notice.ADOPTED_CERTIFICATE_ENDS: (
-        "⚠️ The certificate of <b>{server}</b> ends at {until}. From then on nobody gets in "
-        "there. Renew it on its machine, as root: <code>vpnbot server adopt {server} --config "
-        "{config} --remote {remote} --renew-certificate</code>, and restart that OpenVPN."
+        "there. Renew it on my machine, as root: <code>{renew}</code>. Then restart that OpenVPN."
     ),
     Notice.SERVERS_CERTIFICATES_END: Plural(
-        "⚠️ A server’s certificate from before the takeover ends within {days} days: {names}. From "
+        "⚠️ A server’s certificate from before the takeover ends within {span}: {names}. From "
         "then on nobody gets in where it is shown. Give that server a new one in time.",
-        "⚠️ {count} servers’ certificates from before the takeover end within {days} days: {names}. "
+        "⚠️ {count} servers’ certificates from before the takeover end within {span}: {names}. "
         "From then on nobody gets in where they are shown. Give those servers new ones in time.",
     ),
     Notice.CERTIFICATES_END: Plural(
-        "⚠️ A certificate ends within {days} days: {names}. If its owner still needs access, "
+        "⚠️ A certificate ends within {span}: {names}. If its owner still needs access, "
         "they can ask with /requestvpn.",
-        "⚠️ {count} certificates end within {days} days: {names}. If their owners still need "
+        "⚠️ {count} certificates end within {span}: {names}. If their owners still need "
         "access, they can ask with /requestvpn.",
     ),
     Notice.AUDIT_HEAD: AUDIT_HEAD,
@@ -125,8 +120,8 @@ NOTICES: dict[Notice, Template] = {
         "⚠️ I was restored from a backup. On <b>{server}</b> I shut out everybody I don’t know: "
         "{names}. Their access was given after the backup; they can ask again with /requestvpn."
     ),
-    Notice.NOT_BEGUN: policy.NOT_BEGUN,
-    Notice.NOT_BEGUN_ADMINS: policy.NOT_BEGUN_ADMINS,
+    Notice.NOT_BEGUN: policy.NOT_BEGUN_ELSE,
+    Notice.NOT_BEGUN_ADMINS: policy.NOT_BEGUN_ADMINS_ELSE,
     Notice.NEEDS_HELP: trouble.NOTE,
     **strangers.NOTICES,
     **not_me.NOTICES,

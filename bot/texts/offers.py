@@ -18,7 +18,7 @@ DEVICES: dict[Device, str] = {
     Device.DESKTOP: "Desktop computer",
     Device.OTHER: "Something else",
 }
-# In the middle of a sentence, and in brackets.
+# Beside the name of a profile, in a list.
 DEVICE_NAMES: dict[Device, str] = {
     Device.PHONE: "phone",
     Device.TABLET: "tablet",
@@ -26,6 +26,24 @@ DEVICE_NAMES: dict[Device, str] = {
     Device.DESKTOP: "desktop computer",
     Device.OTHER: "other device",
 }
-CARD_DEVICE = "For another device: <b>{device}</b>"
-ASKED_DEVICE = "It’s for your {device}; what you have works on."
-CAPTION_DEVICE = "It’s for your {device}."
+CARD_DEVICE: dict[Device, str] = {
+    Device.PHONE: "For another device: <b>phone</b>",
+    Device.TABLET: "For another device: <b>tablet</b>",
+    Device.LAPTOP: "For another device: <b>laptop</b>",
+    Device.DESKTOP: "For another device: <b>desktop computer</b>",
+    Device.OTHER: "For <b>another device</b>",
+}
+ASKED_DEVICE: dict[Device, str] = {
+    Device.PHONE: "It’s for your phone; what you have works on.",
+    Device.TABLET: "It’s for your tablet; what you have works on.",
+    Device.LAPTOP: "It’s for your laptop; what you have works on.",
+    Device.DESKTOP: "It’s for your desktop computer; what you have works on.",
+    Device.OTHER: "It’s for another device; what you have works on.",
+}
+CAPTION_DEVICE: dict[Device, str] = {
+    Device.PHONE: "It’s for your phone.",
+    Device.TABLET: "It’s for your tablet.",
+    Device.LAPTOP: "It’s for your laptop.",
+    Device.DESKTOP: "It’s for your desktop computer.",
+    Device.OTHER: "It’s for another device.",
+}

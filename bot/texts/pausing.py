@@ -79,6 +79,10 @@ REFUSALS: dict[Refusal, str] = {
         "{name} is paused, so nothing was approved. The request waits; /resume {id} brings them "
         "back."
     ),
+    Refusal.OWN_PAUSE: (
+        "{admin} paused your VPN access, so you can’t change that yourself. Another admin can; or "
+        "run on the server: vpnbot user resume {id}. Then you’re back."
+    ),
     Refusal.NOT_PAUSED: "{name} isn’t paused, so nothing was changed.",
     Refusal.PAUSE_OVER: "{until} is over already, so nothing was changed.",
     Refusal.BAD_DAY: (

@@ -19,6 +19,10 @@ CONFIRM_ALLOW = (
     "Put <b>{name}</b> ({username}, id <code>{id}</code>) on the allowlist? Anybody can call "
     "themselves like this: make sure that it’s them."
 )
+CONFIRM_ALLOW_NO_USERNAME = (
+    "Put <b>{name}</b> (no username, id <code>{id}</code>) on the allowlist? Anybody can call "
+    "themselves like this: make sure that it’s them."
+)
 CONFIRM_ALLOW_SELF = (
     "Put yourself on the allowlist, as <b>{name}</b>? Your requests still need another admin’s yes."
 )

@@ -15,6 +15,7 @@ PROVED_SOME = Plural(
     "Revoked: these {count} profiles of {name} no longer work, but there are more.",
 )
 PROVED_OWNER = "Revoked: your earlier profile no longer works."
+PROVED_BY_TIME = "Revoked: {name} can’t connect any more: the certificate is over."
 PROVED_NO_SERVER = "Revoked: there is no server that could let {name} in."
 PAUSED = Plural(
     "Paused: {name} can’t connect any more. The profile is kept, and works again when you resume "

@@ -1,5 +1,6 @@
 """What a person reads when a rule says no: what is wrong, and what to do next."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bot.access.refusals import Refusal, Refused
@@ -10,6 +11,8 @@ from bot.texts import (
     groups,
     joining,
     keys,
+    leaving,
+    life,
     more_time,
     pausing,
     policy,
@@ -19,11 +22,12 @@ from bot.texts import (
     whose,
 )
 from bot.texts.durations import duration_text
-from bot.texts.fill import Html, Plural, Template, fill, plain, utc
+from bot.texts.fill import Decision, Html, Plural, Template, fill, plain, utc
+from storage.records import RequestState
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
 _ELSEWHERE |= pausing.REFUSALS | policy.REFUSALS | requests.REFUSED | more_time.REFUSALS
-_ELSEWHERE |= absence.REFUSED
+_ELSEWHERE |= absence.REFUSED | leaving.REFUSED
 IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
     Refusal.NOT_ALLOWED: (
         "You’re not on the list of this bot. /start shows your Telegram id; send it to your admin."
@@ -64,7 +68,6 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
         "another in {wait}. If none of them works, talk to your admin."
     ),
     Refusal.UNKNOWN_REQUEST: "There is no request {request}. /pending shows the open ones.",
-    Refusal.ALREADY_DECIDED: "Too late: this request is already {state}.",
     Refusal.NOT_YOURS: "This isn’t yours, so nothing was changed.",
     Refusal.OWN_REQUEST: (
         "You can’t approve your own request. Another admin can; if you’re the only one, run on the "
@@ -114,23 +117,24 @@ IN_CHAT: dict[Refusal, Template] = _ELSEWHERE | {
         "with `vpnbot doctor` on the bot’s machine."
     ),
     Refusal.UNKNOWN_GRANT: "There’s no profile {grant}. /grants shows those that there are.",
-    Refusal.GRANT_OVER: "{how} Nothing was changed.{more}",
     Refusal.CLOCK_IN_DOUBT: (
-        "My machine’s clock is wrong at the moment, and a profile made now could last too long. "
-        "The admins know; try again when the clock is right."
+        "My machine’s clock is wrong, so I make no profiles: one made now could last too long. "
+        "Tell your admin if it can’t wait, and try again later."
     ),
     Refusal.GRANT_ENDS_SOON: (
         "This profile ends within a minute, so a new one isn’t worth it. /requestvpn asks for more "
         "time."
     ),
     Refusal.GRANT_BUSY: "This profile is being sent right now. Try again when you have it.",
-    Refusal.NOTHING_LIVE: "{name} has no live access, so there is nothing to revoke.{more}",
     Refusal.UNKNOWN_PERSON: "I know nobody called “{who}”. /users shows the allowlist.",
     Refusal.NOBODY_WROTE: (
         "Nobody called {who} has written to me lately. Ask them to press Start in my chat, or "
         "write their numeric id."
     ),
-    Refusal.SEVERAL_FIT: "“{who}” may mean {named}, so nothing was done. Name one by their id.",
+    Refusal.SEVERAL_FIT: Plural(
+        "Nobody is called just “{who}”, so nothing was done. If you mean {named}, name the id.",
+        "“{who}” may mean {named}, so nothing was done. Name one by their id.",
+    ),
     Refusal.USERNAME_OLD: (
         "Nobody has written to me as {who} for a while, and usernames change hands, so nothing "
         "was done. If you mean {name}, write their id, {id}."
@@ -199,8 +203,9 @@ _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
         "Nobody called {who} has written to the bot lately; ask them to press Start there, or name "
         "their numeric id."
     ),
-    Refusal.SEVERAL_FIT: (
-        "“{who}” isn’t enough to tell who; nothing was done. Name one of: {named}."
+    Refusal.SEVERAL_FIT: Plural(
+        "Nobody is called just “{who}”, so nothing was done. If you mean {named}, name the id.",
+        "“{who}” isn’t enough to tell who, so nothing was done. Name one by the id: {named}.",
     ),
     Refusal.USERNAME_OLD: (
         "Nobody has written to the bot as {who} for a while, and usernames change hands; nothing "
@@ -219,43 +224,100 @@ _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
     Refusal.BAD_ID: "“{id}” isn’t a Telegram id: it’s a number that the person sees after /start.",
     Refusal.BAD_NAME: "The name is empty; give one with --name.",
 }
-_OVER = "This profile has ended already."
-_ENDING = (
-    "This profile has been ended already, but that isn’t confirmed everywhere: it may still work."
+
+# --- Refusals whose words hang on what is the case ------------------------------------------------
+
+DECIDED: dict[RequestState, Template] = {
+    RequestState.APPROVED: Decision(
+        "Too late: {admin} has approved this request already.",
+        "Too late: this request was granted by the standing approval of {group}.",
+    ),
+    RequestState.SCHEDULED: "Too late: {admin} has approved this request already; it begins later.",
+    RequestState.DENIED: "Too late: {admin} has denied this request already.",
+    RequestState.CANCELLED: "Too late: {admin} has cancelled this request already.",
+    RequestState.EXPIRED: "Too late: nobody decided on this request in time.",
+    RequestState.CHOOSING: "This request still waits for its owner to choose a server.",
+    RequestState.PENDING: "Nothing was changed: this request waits for a decision already.",
+}
+# What else its holder has is counted.
+_OVER = Plural(
+    "This profile has ended already. Nothing was changed. {count} other profile of the same person "
+    "may still let them in.",
+    "This profile has ended already. Nothing was changed. {count} other profiles of the same "
+    "person may still let them in.",
+    none="This profile has ended already. Nothing was changed.",
 )
-# Of a profile that is over: what else its holder has.
-_LEFT = Plural(
-    " {count} other profile of the same person may still let them in.",
-    " {count} other profiles of the same person may still let them in.",
+_ENDING = Plural(
+    "This profile has been ended already, but may still work: that isn’t confirmed everywhere. "
+    "{count} other profile of the same person may still let them in.",
+    "This profile has been ended already, but may still work: that isn’t confirmed everywhere. "
+    "{count} other profiles of the same person may still let them in.",
+    none="This profile has been ended already, but may still work: that isn’t confirmed "
+    "everywhere. Nothing was changed.",
 )
-# Of somebody who has nothing: certificates that are nobody's, and called as they are.
-_MAYBE = " But {names} from before the takeover is nobody’s; if it’s theirs, revoke that."
-# And of what was approved for a time to come.
-_LATER = " But what they asked for with request {requests} begins later; Deny takes that back."
+_NOTHING_LIVE = "{name} has no live access, so there is nothing to revoke."
+# With certificates that are nobody's and called as they are, with what was approved for a time to
+# come, and with both.
+_MAYBE_LIVE = (
+    "{name} has no live access. But {names} from before the takeover is nobody’s: if it’s theirs, "
+    "revoke that."
+)
+_NOT_YET_LIVE = (
+    "{name} has no live access. But what they asked for with request {requests} begins later: Deny "
+    "takes that back."
+)
+_MAYBE_AND_NOT_YET = (
+    "{name} has no live access. But {names}, from before the takeover, may be theirs: revoke that; "
+    "and request {requests} begins later: Deny it."
+)
+# They are in none of the tables above.
+BY_CASE = frozenset(
+    {
+        Refusal.ALREADY_DECIDED,
+        Refusal.GRANT_OVER,
+        Refusal.INVITATION_CLOSED,
+        Refusal.NOTHING_LIVE,
+        Refusal.NOT_APPROVER,
+    }
+)
 _NAMES_LENGTH = 60
 _NAMED = 10
-DECIDED = {
-    "approved": "approved by {admin}",
-    "denied": "denied by {admin}",
-    "cancelled": "cancelled by {admin}",
-    "expired": "over: nobody decided in time",
-    "choosing": "waiting for its owner to choose a server",
-    "pending": "pending",
-    "scheduled": "approved by {admin}, to begin later",
-}
 
 
 def in_chat(refused: Refused) -> Html:
-    return fill(IN_CHAT[refused.code], **_values(refused))
+    return fill(_template(refused, IN_CHAT), **_values(refused))
 
 
 def in_toast(refused: Refused) -> str:
     """For the answer to a tap, which is plain text."""
-    return plain(IN_CHAT[refused.code], **_values(refused))
+    return plain(_template(refused, IN_CHAT), **_values(refused))
 
 
 def in_terminal(refused: Refused) -> str:
-    return plain(_IN_TERMINAL[refused.code], **_values(refused))
+    return plain(_template(refused, _IN_TERMINAL), **_values(refused))
+
+
+def _template(refused: Refused, table: Mapping[Refusal, Template]) -> Template:
+    values: Mapping[str, Any] = refused.values
+    match refused.code:
+        case Refusal.ALREADY_DECIDED:
+            return DECIDED[values["state"]]
+        case Refusal.GRANT_OVER:
+            return _ENDING if values["may_work"] else _OVER
+        case Refusal.INVITATION_CLOSED:
+            return joining.CLOSED[values["state"]]
+        case Refusal.NOTHING_LIVE:
+            has = (bool(values["names"]), bool(values.get("later")))
+            return {
+                (False, False): _NOTHING_LIVE,
+                (True, False): _MAYBE_LIVE,
+                (False, True): _NOT_YET_LIVE,
+                (True, True): _MAYBE_AND_NOT_YET,
+            }[has]
+        case Refusal.NOT_APPROVER:
+            return groups.APPROVERS if values["names"] else groups.NO_APPROVER
+        case code:
+            return table[code]
 
 
 def _values(refused: Refused) -> dict[str, object]:
@@ -264,27 +326,21 @@ def _values(refused: Refused) -> dict[str, object]:
         case Refusal.DURATION_TOO_LONG:
             values["duration"] = duration_text(values["seconds"])
             values["limit"] = duration_text(values["limit"])
-        case Refusal.GRANT_OVER:
-            values["how"] = _ENDING if values["may_work"] else _OVER
-            values["more"] = plain(_LEFT, count=values["count"]) if values["count"] else ""
         case Refusal.NOT_APPROVER:
-            names = ", ".join(values["names"])[:_NAMES_LENGTH]
-            template = groups.APPROVERS if names else groups.NO_APPROVER
-            values["who"] = plain(template, names=names, request=values["request"])
+            values["names"] = ", ".join(values["names"])[:_NAMES_LENGTH]
         case Refusal.SERVER_NOT_OPEN:
             values["servers"] = ", ".join(values["servers"])
         case Refusal.SEVERAL_FIT:
             named = list(values["named"])
+            values["count"] = len(named)
             values["named"] = ", ".join([*named[:_NAMED], "…"] if named[_NAMED:] else named)
         case Refusal.NOTHING_LIVE:
-            names = ", ".join(values["names"])[:_NAMES_LENGTH]
-            later = ", ".join(map(str, values.get("later", ())))
-            values["more"] = plain(_MAYBE, names=names) if names else ""
-            values["more"] += plain(_LATER, requests=later) if later else ""
-        case Refusal.INVITATION_CLOSED:
-            values["state"] = joining.STATES_SAID[values["state"]]
+            values["names"] = ", ".join(values["names"])[:_NAMES_LENGTH]
+            values["requests"] = ", ".join(map(str, values.get("later", ())))
         case Refusal.ALREADY_DECIDED:
-            values["state"] = plain(DECIDED[values["state"]], admin=values["admin"])
+            by, name = values.get("by"), values["admin"]
+            values["group"] = life.standing_group(by, name)
+            values["admin"] = life.who(by, name) or life.BOT
         case _:
             for name in ("until", "at", "begins"):
                 if name in values:

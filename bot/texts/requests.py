@@ -13,7 +13,7 @@ NAMES_AND_MORE = Plural("{names} and {count} more", "{names} and {count} more")
 
 ASKED_WHOM = "Asked: {names}."
 ASKED_WHY = "Your reason: {reason}"
-ASKED_REMINDED = "⏰ I reminded those who haven’t decided, {at}."
+ASKED_REMINDED = "⏰ A reminder to those who haven’t decided, {at}."
 ASKED_NUDGED = "🔔 You nudged those who haven’t decided, {at}."
 BUTTON_NUDGE = "Nudge the admins"
 NUDGED_TOAST = "I’m bringing it to {names} once more."
@@ -70,7 +70,7 @@ REFUSED: dict[Refusal, str] = {
         "You have nudged them already. If it can’t wait, talk to one of them; /myvpn shows until "
         "when it waits."
     ),
-    Refusal.NUDGE_EARLY: "They got it just now. You can nudge them in {wait}.",
+    Refusal.NUDGE_EARLY: "You asked just now. You can nudge them in {wait}.",
     Refusal.NOBODY_TO_NUDGE: (
         "I can’t reach anybody whose decision is still missing. Please tell your admin yourself; "
         "/pending shows it to them."

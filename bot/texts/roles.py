@@ -59,6 +59,10 @@ IN_CHAT: dict[Refusal, str] = {
         "{name} is an admin by the settings, so that can’t be changed here. On the machine: take "
         "them out of VPNBOT_ADMIN_IDS and restart me."
     ),
+    Refusal.SEVERAL_APPOINT: (
+        "Several have to agree to a request here, so one admin alone can’t make another one who "
+        "decides. On the server vpnbot user role {id} {role} does it."
+    ),
     Refusal.ROLE_GROUPS: "Only approvers have groups: /role WHO approver GROUP.",
     Refusal.SAME_ROLE: "{name} has that role already.",
     Refusal.NO_ROLE: "{name} has no role, so there is nothing to take back.",

@@ -46,6 +46,7 @@ BEGIN = (
 NOT_BEGUN = "Nothing was begun. To begin: vpnbot ca rotate --yes"
 
 # What is left on a server. `deploy`, `adopt` and `restart` are shell lines.
+BLOCK = "the <{directive}> block of {path}"
 CA_LACKS = (
     "{server}: {place} lacks the CA {name}. As root: {deploy}; then restart OpenVPN there: "
     "{restart}"
@@ -94,6 +95,6 @@ IMPORTED_LEFT = Plural(
     "profiles; then end each: vpnbot revoke NAME",
 )
 UNPROVED_LEFT = Plural(
-    "The end of one profile of the old CA is not proved yet: {names}.",
-    "The ends of {count} profiles of the old CA are not proved yet: {names}.",
+    "The end of one profile of the old CA isn’t proved yet: {names}.",
+    "The ends of {count} profiles of the old CA aren’t proved yet: {names}.",
 )

@@ -55,9 +55,9 @@ COMPLAINT_NO_NAMES = Complaint(
 
 # In the terminal, where a set has changed.
 LONGER = Plural(
-    "{count} profile still opens servers that are not in {name} any more, until it ends or is "
+    "{count} profile still opens servers that aren’t in {name} any more, until it ends or is "
     "renewed: vpnbot grant list",
-    "{count} profiles still open servers that are not in {name} any more, until they end or are "
+    "{count} profiles still open servers that aren’t in {name} any more, until they end or are "
     "renewed: vpnbot grant list",
 )
 SHORTER = Plural(

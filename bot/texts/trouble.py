@@ -36,10 +36,9 @@ SEEN_NEVER = "No server has seen this profile connected, as far as I looked."
 WAITING = "⚠️ <b>{server}</b> doesn’t know this profile yet; I try every minute."
 CLOSED = "⚠️ The revocation list of <b>{server}</b> has run out, so it lets nobody in."
 TRIED_WELL = "I got in to <b>{server}</b> myself, {at}: it works from here."
-TRIED_TROUBLE = "⚠️ I tried <b>{server}</b> myself, {at}: {trouble}."
-TROUBLES = {
-    CanaryTrouble.UNREACHABLE: "it doesn’t answer",
-    CanaryTrouble.GOOD_REFUSED: "it refused me as well",
+TRIED_TROUBLES = {
+    CanaryTrouble.UNREACHABLE: "⚠️ I tried <b>{server}</b> myself, {at}: it doesn’t answer.",
+    CanaryTrouble.GOOD_REFUSED: "⚠️ I tried <b>{server}</b> myself, {at}: it refused me as well.",
 }
 LOCKED = "⚠️ Nobody has looked at its passphrase yet; the button is below the file."
 UNTIL = "The profile works until {until}."
@@ -66,7 +65,7 @@ ADVICE_LOCKED = (
 )
 TOLD = "I’m telling the admins, with what I know."
 TOLD_NOBODY = "I can’t reach any admin right now, so please tell one of them yourself."
-TOLD_LATELY = "The admins have what you said a moment ago. Talk to them if it can’t wait."
+TOLD_LATELY = "You said so a moment ago, and it goes to the admins. Talk to them if it can’t wait."
 
 # --- The admins' note ----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ USAGE = (
     "Write <code>/who 10.8.4.7</code>, or with a time in UTC: "
     "<code>/who 10.8.4.7 2026-11-30 14:05</code>"
 )
-HAD: dict[Standing, str] = {
+HAD_BY_SOMEBODY: dict[Standing, str] = {
     Standing.HAS: "<b>{name}</b> has {address} on <b>{server}</b>, since {since}.",
     Standing.LEAVES: (
         "<b>{name}</b> was given {address} on <b>{server}</b> {since}. They get another address "
@@ -16,8 +16,29 @@ HAD: dict[Standing, str] = {
     Standing.HAD: "<b>{name}</b> had {address} on <b>{server}</b>, from {since} until {until}.",
 }
 DETAIL = "<code>{common_name}</code>, {grant}"
-THE_BOT = "The bot’s own test profile"
-NOBODYS = "A certificate that is linked to nobody"
+HAD_BY_THE_BOT: dict[Standing, str] = {
+    Standing.HAS: "The bot’s own test profile has {address} on <b>{server}</b>, since {since}.",
+    Standing.LEAVES: (
+        "The bot’s own test profile was given {address} on <b>{server}</b> {since}. It gets "
+        "another address now, but a session of it may still use this one."
+    ),
+    Standing.HAD: (
+        "The bot’s own test profile had {address} on <b>{server}</b>, from {since} until {until}."
+    ),
+}
+HAD_BY_A_CERTIFICATE: dict[Standing, str] = {
+    Standing.HAS: (
+        "A certificate that’s linked to nobody has {address} on <b>{server}</b>, since {since}."
+    ),
+    Standing.LEAVES: (
+        "A certificate that’s linked to nobody was given {address} on <b>{server}</b> {since}. It "
+        "gets another address now, but a session of it may still use this one."
+    ),
+    Standing.HAD: (
+        "A certificate that’s linked to nobody had {address} on <b>{server}</b>, from {since} "
+        "until {until}."
+    ),
+}
 NOBODY_NOW = "Nobody has {address} now."
 NOBODY_THEN = "Nobody is known to have had {address} then ({at})."
 BEFORE = "The last before that:"

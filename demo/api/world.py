@@ -4,8 +4,8 @@ Pure state: no network, no waiting, and the clock is an argument. What people do
 does are methods; each change is told to the listeners as an Event.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import count
 
@@ -32,7 +32,7 @@ class EventKind(StrEnum):
     EDITED = "edited"
     DELETED = "deleted"
     ANSWER = "answer"
-    PERSON = "person"  # started, blocked or unblocked
+    PERSON = "person"  # started, blocked, unblocked or gone
     COMMANDS = "commands"
     DEVICE = "device"
     PICKER = "picker"  # a button to pick people by is there, or gone
@@ -48,7 +48,7 @@ class DeviceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The person's VPN client, as the page shows it beside their chat."""
+    """One of a person's VPN clients, as the page shows it beside their chat."""
 
     state: DeviceState = DeviceState.OFF
     detail: str = ""
@@ -78,7 +78,10 @@ class PersonState:
     person: DemoPerson
     started: bool
     blocked: bool = False
-    device: Device = Device()
+    # Their account is deleted.
+    gone: bool = False
+    # By the file that each was given.
+    devices: Mapping[str, Device] = field(default_factory=dict)
     picker: Picker | None = None
 
 
@@ -282,6 +285,16 @@ class World:
     def unblocks(self, person_id: int) -> None:
         self._membership(person_id, blocked=False)
 
+    def deletes_account(self, person_id: int) -> None:
+        """For good. The bot is not told: it learns so when it writes."""
+        self._change(replace(self.people[person_id], gone=True))
+
+    def joins_group(self, group_id: int, person_id: int) -> None:
+        self._moves(group_id, person_id, "left", "member")
+
+    def leaves_group(self, group_id: int, person_id: int) -> None:
+        self._moves(group_id, person_id, "member", "left")
+
     def deletes(self, person_id: int, message_id: int) -> None:
         """A person takes a message, their own or the bot's, out of the chat for both sides.
 
@@ -308,8 +321,9 @@ class World:
             for query_id, query in self._queries.items()
         }
 
-    def shows_device(self, person_id: int, device: Device) -> None:
-        self.people[person_id] = replace(self.people[person_id], device=device)
+    def shows_device(self, person_id: int, file_id: str, device: Device) -> None:
+        state = self.people[person_id]
+        self.people[person_id] = replace(state, devices={**state.devices, file_id: device})
         self.tell(EventKind.DEVICE, person_id)
 
     def _membership(self, person_id: int, *, blocked: bool) -> None:
@@ -328,12 +342,30 @@ class World:
         }
         self.updates.put("my_chat_member", change)
 
+    def _moves(self, group_id: int, person_id: int, before: str, after: str) -> None:
+        """The bot is told, as one that is an administrator of the group."""
+        group, user = self.groups[group_id], self.people[person_id].person.user()
+        is_member = person_id in group.member_ids
+        if is_member != (before == "member"):
+            return
+        self.groups[group_id] = replace(group, member_ids=group.member_ids ^ {person_id})
+        change = {
+            "chat": group.chat(),
+            "from": user,
+            "date": self.now(),
+            "old_chat_member": {"status": before, "user": user},
+            "new_chat_member": {"status": after, "user": user},
+        }
+        self.updates.put("chat_member", change)
+
     def _change(self, state: PersonState) -> None:
         self.people[state.person.id] = state
         self.tell(EventKind.PERSON, state.person.id)
 
     def _open_chat(self, person_id: int) -> PersonState:
         state = self.people[person_id]
+        if state.gone:
+            raise NotPossible(f"{state.person.first_name} has deleted their account.")
         if state.blocked:
             raise NotPossible(f"{state.person.first_name} has blocked the bot; unblock it first.")
         return state
@@ -373,6 +405,8 @@ class World:
         state = self.people.get(chat_id)
         if state is None:
             return
+        if state.gone:
+            raise ApiError(403, "Forbidden: user is deactivated")
         if state.blocked:
             raise ApiError(403, "Forbidden: bot was blocked by the user")
         if not state.started:

@@ -61,7 +61,7 @@ def elsewhere_missing() -> str | None:
     """Why there can be no second machine here, as part of a sentence; None where there can."""
     for program in ("sshd", "unshare", "nsenter", "mount"):
         if shutil.which(program, path=PATH) is None:
-            return f"{program} is not installed"
+            return f"{program} isn't installed"
     return None
 
 
@@ -108,7 +108,7 @@ class Elsewhere:
             raise LabError(f"No second machine could be made: {holder.tail()}")
         code, said = await run(*self._inside(*self._sshd, "-t"))
         if code != 0:
-            raise LabError(f"sshd cannot be used: {said}")
+            raise LabError(f"sshd can't be used: {said}")
         self._listener.bind((_LOOPBACK, 0))
         self._listener.listen()
         self._listener.setblocking(False)
@@ -120,7 +120,7 @@ class Elsewhere:
         command = self._inside("sh", "-euc", go, "sh", str(directory))
         child = self._server = await Child.start(*command, env=ENVIRONMENT)
         if not await child.waits_for(lambda: UP in child.log, START_S):
-            raise LabError(f"The OpenVPN server did not start: {child.tail()}")
+            raise LabError(f"The OpenVPN server didn't start: {child.tail()}")
 
     async def close(self) -> None:
         """Ends all that runs there."""

@@ -59,7 +59,7 @@ def lab_missing() -> str | None:
         return "Network namespaces need root."
     for program in ("openvpn", "ip", "ping"):
         if shutil.which(program, path=PATH) is None:
-            return f"The program {program} is not installed."
+            return f"The program {program} isn't installed."
     return _tun_missing() or _namespaces_missing()
 
 
@@ -68,7 +68,7 @@ def _tun_missing() -> str | None:
     try:
         os.close(os.open(_TUN, os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
-        return f"{_TUN} cannot be opened ({error.strerror})."
+        return f"{_TUN} can't be opened ({error.strerror})."
     return None
 
 
@@ -221,7 +221,7 @@ class NetLab:
         if not await child.waits_for(lambda: UP in child.log, START_S):
             await child.end()
             self._last_log = child.log
-            raise LabError(f"The OpenVPN server did not start: {child.tail()}")
+            raise LabError(f"The OpenVPN server didn't start: {child.tail()}")
         return child
 
     async def stop_server(self) -> None:
@@ -250,7 +250,7 @@ class NetLab:
         await child.write(profile, last=True)
         if not await child.waits_for(lambda: UP in child.log, _CONNECT_S):
             await child.end()
-            raise LabRefused(f"The VPN client was not let in: {_reason(child)}")
+            raise LabRefused(f"The VPN client wasn't let in: {_reason(child)}")
         return Tunnel(child, self._client_space)
 
     async def _start(self, space: str, *command: str, cwd: Path | None = None) -> Child:

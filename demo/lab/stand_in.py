@@ -47,7 +47,7 @@ class StandIn:
         self._child = child
         if not await child.waits_for(lambda: bool(self._events), _START_S):
             await self.stop()
-            raise LabError(f"The stand-in server did not start: {child.tail()}")
+            raise LabError(f"The stand-in server didn't start: {child.tail()}")
         return child.pid
 
     def _take(self, line: str) -> None:
@@ -67,7 +67,7 @@ class StandIn:
         """Whether the server lets this name in."""
         child = self._child
         if child is None:
-            raise LabError("The stand-in server is not running; start it first.")
+            raise LabError("The stand-in server isn't running; start it first.")
         seen = len(self._events)
 
         def outcome() -> str:
@@ -85,7 +85,7 @@ class StandIn:
         """Sets the server's clock so much ahead of this machine's."""
         child = self._child
         if child is None:
-            raise LabError("The stand-in server is not running; start it first.")
+            raise LabError("The stand-in server isn't running; start it first.")
         seen = len(self._events)
         await child.write(f"clock {seconds}\n")
         await child.waits_for(lambda: len(self._events) > seen, _START_S)

@@ -90,7 +90,7 @@ const on = {
   role: (event, chat) => chat.setRole(event.role),
   person: (event, chat) => chat.setStanding(event.started, event.blocked),
   picker: (event, chat) => chat.picking.set(event.picker),
-  device: (event, chat) => chat.setDevice(event.device),
+  device: (event, chat) => chat.setDevices(event.devices),
   trouble: (event) => panel.show(event.trouble),
 };
 

@@ -38,6 +38,7 @@ function icon(shape) {
 
 export class Chat {
   constructor(person, index, order) {
+    this.devices = {};
     this.person = person;
     this.unread = 0;
     this.order = order;
@@ -78,7 +79,9 @@ export class Chat {
     this.find(".unblock").addEventListener("click", () => this.do("unblock"));
     this.tricks = new Tricks(this);
     this.picking = new Picking(this);
-    this.find(".device").addEventListener("click", () => this.do("disconnect"));
+    this.find(".device").addEventListener("click", () => {
+      for (const id of this.connected()) this.do("disconnect", { file_id: id });
+    });
     this.find(".to-end").addEventListener("click", () => this.toEnd());
     this.scroll.addEventListener("scroll", () => this.markEnd());
   }
@@ -134,7 +137,7 @@ export class Chat {
     this.setStanding(person.started, person.blocked);
     this.setRole(person.role);
     this.setCommands(state.commands[person.id] ?? []);
-    this.setDevice(person.device);
+    this.setDevices(person.devices);
     this.picking.show(person.others);
     this.picking.set(person.picker);
     this.toEnd();
@@ -168,18 +171,37 @@ export class Chat {
     this.tricks.offer();
   }
 
-  setDevice({ state, detail }) {
+  // By the file of the profile that each device was given; the newest word comes last.
+  setDevices(devices) {
+    const before = this.devices;
+    this.devices = devices;
+    const on = this.connected();
+    const [state, details] = this.standing(on);
     const pill = this.find(".device");
-    this.device = state;
-    pill.hidden = !this.canConnect || (state === "off" && !detail);
+    pill.hidden = !this.canConnect || (state === "off" && !details[0]);
     pill.dataset.state = state;
-    const connected = state === "connected";
     // The address alone: beside it there is a name to be read.
-    pill.textContent = connected && detail ? detail.split(":")[0] : DEVICE_WORDS[state];
-    pill.title = connected ? `${detail}. Press to disconnect.` : detail;
-    pill.disabled = !connected;
-    if (!connected && detail) this.toast(detail);
+    const address = details[0]?.split(":")[0] || DEVICE_WORDS[state];
+    pill.textContent = on.length > 1 ? `${on.length} devices on` : on.length ? address : DEVICE_WORDS[state];
+    pill.title = on.length ? `${details.join(", ")}. Press to disconnect.` : details.join(", ");
+    pill.disabled = !on.length;
+    for (const [id, { state: now, detail }] of Object.entries(devices)) {
+      const isNews = before[id]?.state !== now || before[id]?.detail !== detail;
+      if (now !== "connected" && detail && isNews) this.toast(detail);
+    }
     for (const button of this.element.querySelectorAll(".tunnel")) this.label(button);
+  }
+
+  connected() {
+    return Object.keys(this.devices).filter((id) => this.devices[id].state === "connected");
+  }
+
+  // What the head of the chat says: of those that are on, or else of whichever has something to say.
+  standing(on) {
+    if (on.length) return ["connected", on.map((id) => this.devices[id].detail).filter(Boolean)];
+    const others = Object.values(this.devices).filter(({ state }) => state !== "off");
+    const shown = others.at(-1) ?? { state: "off", detail: "" };
+    return [shown.state, [shown.detail].filter(Boolean)];
   }
 
   put(message, fresh) {
@@ -313,16 +335,19 @@ export class Chat {
     const button = make("button", "tunnel");
     button.type = "button";
     button.addEventListener("click", () => {
-      if (this.device === "connected") this.do("disconnect");
-      else this.do("connect", { file_id: fileId });
+      const isOn = this.devices[fileId]?.state === "connected";
+      this.do(isOn ? "disconnect" : "connect", { file_id: fileId });
     });
+    button.dataset.file = fileId;
     this.label(button);
     return button;
   }
 
   label(button) {
-    button.textContent = this.device === "connected" ? "Disconnect" : "Connect with this profile";
-    button.disabled = this.device === "connecting";
+    const state = this.devices[button.dataset.file]?.state;
+    const another = this.connected().length ? "Connect another device" : "Connect with this profile";
+    button.textContent = state === "connected" ? "Disconnect" : another;
+    button.disabled = state === "connecting";
   }
 
   keys(message) {

@@ -100,7 +100,7 @@ def _difference(
         return "it was issued by another CA, and counts for nothing", False
     said = []
     if certificate.not_after != row.not_after:
-        said.append(f"it ends on {certificate.not_after:%Y-%m-%d %H:%M:%S}")
+        said.append(f"it ends on {certificate.not_after:%Y-%m-%d %H:%M} UTC")
     if row.status is EntryStatus.EXPIRED and certificate.not_after > row.not_after:
         said.append("though the index calls it expired")
     if certificate.common_name and not subject.names(row.subject, certificate.common_name):

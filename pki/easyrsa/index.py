@@ -91,7 +91,7 @@ def _check_unique(row: Row, first_line: dict[SerialNumber, int]) -> None:
 
 
 def _damaged(path: Path, number: int, error: ValueError) -> DamagedPki:
-    what = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error)
+    what = "it isn't text" if isinstance(error, UnicodeDecodeError) else str(error)
     return DamagedPki(
         f"{path}, line {number}: {what};"
         f" mend that line, or restore the file from {path.name}.old or a backup."
@@ -109,7 +109,7 @@ def _parse_row(line_number: int, line: str) -> Row:
     if not subject:
         raise ValueError("it names nobody")
     if status is not EntryStatus.REVOKED and revocation:
-        raise ValueError("it has a revocation date, and is not marked as revoked")
+        raise ValueError("it has a revocation date, and isn't marked as revoked")
     revoked_at = reason = None
     if status is EntryStatus.REVOKED:
         time, *said = revocation.split(",")
@@ -119,7 +119,7 @@ def _parse_row(line_number: int, line: str) -> Row:
         number = parse_serial(serial)
     except ValueError as error:
         raise ValueError(
-            "its serial number is no positive hex number of up to 40 digits"
+            "its serial number isn't a positive hex number of up to 40 digits"
         ) from error
     return Row(line_number, status, not_after, revoked_at, reason, number, subject)
 
@@ -131,18 +131,18 @@ def _reason(said: list[str]) -> RevocationReason:
     reason = _REASONS.get(name)
     if reason is None or len(arguments) != (name in _WITH_ARGUMENT):
         # removeFromCRL too: OpenSSL lets such a certificate in, so what was meant is not certain.
-        raise ValueError("it has a reason for revocation that is not known")
+        raise ValueError("it has a reason for revocation that isn't known")
     return reason
 
 
 def _time(text: str, which: str) -> datetime:
     parts = _TIME.fullmatch(text)
     if parts is None:
-        raise ValueError(f"its {which} date is no date")
+        raise ValueError(f"its {which} date isn't a date")
     year, *rest = (int(part) for part in parts.groups())
     if len(parts[1]) == len("YY"):
         year += 1900 if year >= _CENTURY_TURN else 2000
     try:
         return datetime(year, *rest, tzinfo=UTC)  # type: ignore[arg-type, misc]
     except ValueError as error:
-        raise ValueError(f"its {which} date is no date") from error
+        raise ValueError(f"its {which} date isn't a date") from error

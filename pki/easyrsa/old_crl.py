@@ -25,9 +25,9 @@ def read_old_crl(path: Path, issuer: x509.Certificate) -> OldCrl | None:
     try:
         ours = [each for each in read_crls(path.read_bytes(), issuer) if each.is_ours]
     except DamagedCrl as error:
-        raise DamagedPki(f"{path} is not a whole CRL; {_MEND}.") from error
+        raise DamagedPki(f"{path} isn't a whole CRL; {_MEND}.") from error
     if not ours:
-        raise DamagedPki(f"{path} was not signed by the CA beside it; {_MEND}.")
+        raise DamagedPki(f"{path} wasn't signed by the CA beside it; {_MEND}.")
     newest = max(ours, key=lambda each: each.this_update)
     return OldCrl(
         path=path,

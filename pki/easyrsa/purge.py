@@ -48,7 +48,7 @@ def purge_client_keys(folder: Path, paths: Iterable[Path]) -> None:
                     os.unlink(name, dir_fd=handle)  # (2)
                 except OSError as error:
                     raise NotRemovable(
-                        f"{root / place / name} could not be removed ({error.strerror});"
+                        f"{root / place / name} couldn't be removed ({error.strerror});"
                         " remove it by hand, or mend that and try again."
                     ) from error
             os.fsync(handle)  # (3)
@@ -59,7 +59,7 @@ def _by_folder(folder: Path, root: Path, paths: Iterable[Path]) -> Mapping[PureP
     for path in dict.fromkeys(paths):
         base = folder if path.is_relative_to(folder) else root
         if not path.is_relative_to(base) or ".." in path.parts:
-            raise NotRemovable(f"{path} is not in {folder}; nothing was removed.")
+            raise NotRemovable(f"{path} isn't in {folder}; nothing was removed.")
         if path.name == _AUTHORITY_KEY:
             raise NotRemovable(f"{path} is the CA's key; nothing was removed.")
         place = path.relative_to(base)
@@ -111,4 +111,4 @@ def _content(handle: int, path: Path) -> bytes:
 
 
 def _unreachable(path: Path, error: OSError) -> NotRemovable:
-    return NotRemovable(f"{path} cannot be reached ({error.strerror}); nothing was removed.")
+    return NotRemovable(f"{path} can't be reached ({error.strerror}); nothing was removed.")

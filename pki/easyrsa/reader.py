@@ -119,12 +119,12 @@ def open_key(pki: EasyRsaPki, passphrase: str | None) -> AuthorityKey:
     except (ValueError, UnsupportedAlgorithm) as error:
         if secret is None or isinstance(error, UnsupportedAlgorithm):
             raise DamagedPki(
-                f"{pki.key_path} cannot be read as a private key; restore it from a backup, or if "
+                f"{pki.key_path} can't be read as a private key; restore it from a backup, or if "
                 f"it is whole, convert it with `openssl pkey -in {pki.key_path.name} -aes256`."
             ) from error
         # What a wrong passphrase decrypts is noise, and sometimes looks like a damaged key.
         raise WrongPassphrase(
-            f"The passphrase does not open {pki.key_path}; if it is certainly the right one,"
+            f"The passphrase doesn't open {pki.key_path}; if it is certainly the right one,"
             " the file is damaged: restore it from a backup."
         ) from error
     return fitting_key(pki.certificate, key)
@@ -140,7 +140,7 @@ def _told() -> Iterator[None]:
             f"{error.filename} may not be read by this account; run it as root."
         ) from error
     except OSError as error:
-        raise DamagedPki(f"{error.filename} cannot be read ({error.strerror}).") from error
+        raise DamagedPki(f"{error.filename} can't be read ({error.strerror}).") from error
 
 
 class _Counted:
@@ -173,7 +173,7 @@ def _authority(path: Path) -> x509.Certificate:
     try:
         certificate = x509.load_pem_x509_certificate(content)
     except (ValueError, x509.InvalidVersion) as error:
-        raise DamagedPki(f"{path} is not a certificate; restore it from a backup.") from error
+        raise DamagedPki(f"{path} isn't a certificate; restore it from a backup.") from error
     try:
         check_certificate(certificate)
     except UnfitAuthority as error:

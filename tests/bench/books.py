@@ -27,7 +27,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pki.authority import self_signed
-from pki.crl import Revocation, RevocationReason, crl_builder
+from pki.crl import Revocation, RevocationReason
+from pki.crl_signing import signed_crl
 from pki.serial import SerialNumber, new_serial
 from storage.audit import GENESIS, entry_digest
 from storage.database import open_database, sqlite_url
@@ -108,8 +109,7 @@ class Books:
             ).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
         def ours() -> None:
-            builder = crl_builder(issuer, number=7, revocations=revoked, now=_NOW)
-            builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+            signed_crl(issuer, key, number=7, revocations=revoked, now=_NOW)
 
         clear = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (folder / "ca.key").write_bytes(clear)

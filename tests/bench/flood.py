@@ -107,8 +107,8 @@ async def flooded(folder: Path, number: int = FLOOD) -> Flooded:
         waits = partial(_waits, company, handed)
         measured.revoked = await waits(number, revoke[:half], "Revoked")
         measured.revoked_in_quiet = await waits(0, revoke[half:], "Revoked")
-        measured.asked = await waits(number, ask[:half], "is with the admins")
-        measured.asked_in_quiet = await waits(0, ask[half:], "is with the admins")
+        measured.asked = await waits(number, ask[:half], "waits for the admins")
+        measured.asked_in_quiet = await waits(0, ask[half:], "waits for the admins")
     return measured
 
 

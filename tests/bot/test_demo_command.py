@@ -14,11 +14,11 @@ from demo.errors import LabError, NotHeard
     [
         (
             OSError(errno.EADDRINUSE, "Address already in use"),
-            "Port 8080 cannot be used (Address already in use); try --port 0.",
+            "Port 8080 can't be used (Address already in use); try --port 0.",
         ),
         (
             OSError(errno.EACCES, "Permission denied"),
-            "Port 8080 cannot be used (Permission denied); try --port 0.",
+            "Port 8080 can't be used (Permission denied); try --port 0.",
         ),
         (
             OSError(errno.EACCES, "Permission denied", "/tmp/x"),
@@ -29,12 +29,12 @@ from demo.errors import LabError, NotHeard
             "The demo broke off: No space left on device.",
         ),
         (
-            TimeoutError("The bot did not start to poll."),
-            "The demo broke off: The bot did not start to poll.",
+            TimeoutError("The bot didn’t start to poll."),
+            "The demo broke off: The bot didn’t start to poll.",
         ),
         (
-            LabError("The OpenVPN server did not start: no"),
-            "The demo broke off: The OpenVPN server did not start: no",
+            LabError("The OpenVPN server didn't start: no"),
+            "The demo broke off: The OpenVPN server didn't start: no",
         ),
         (NotHeard("Anna heard nothing."), "The demo broke off: Anna heard nothing."),
     ],

@@ -84,9 +84,9 @@ def test_the_certificate_needs_no_passphrase(made: DataFolder) -> None:
 
 async def test_where_nobody_knows_the_passphrase_the_setting_is_named(made: DataFolder) -> None:
     keyring = Keyring(made, Asked(None))
-    with pytest.raises(BadSettings, match="VPNBOT_CA_PASSPHRASE_FILE is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_CA_PASSPHRASE_FILE isn't set"):
         await keyring.authority()
-    with pytest.raises(BadSettings, match="VPNBOT_CA_PASSPHRASE_FILE is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_CA_PASSPHRASE_FILE isn't set"):
         keyring.make_tls_key(PARIS)
     assert not (made.tls_keys / "paris.sealed").exists()
 
@@ -168,7 +168,7 @@ async def test_a_missing_key_names_the_server_and_what_to_do(folder: DataFolder)
         await Keyring(folder, Asked()).tls_key(PARIS)
     line = str(caught.value)
     assert "\n" not in line
-    assert "key of paris cannot be read (No such file or directory)" in line
+    assert "key of paris can't be read (No such file or directory)" in line
     assert "vpnbot server" in line
 
 
@@ -201,7 +201,7 @@ def test_no_secret_is_in_the_repr_of_a_keyring(made: DataFolder) -> None:
 
 async def authority_ends_at(office: Office) -> datetime | None:
     async with office.database.reading() as tx:
-        lives = office.case(tx, THE_BOT).authorities.get(1)
+        lives = office.case(tx, THE_BOT).lifetime_of(1)
     return None if lives is None else lives.ends
 
 

@@ -51,7 +51,31 @@ async def test_the_trail_is_narrowed(company: Company, anna_has_access: None) ->
     said = (await company.done("audit", "show", "--kind", "user.allow")).out
     assert "user:4140 (Hans Müller)" in said
     ran = await company.vpnbot("audit", "show", "--since", "yesterday")
-    assert "is no time" in ran.err
+    assert "isn’t a time" in ran.err
+
+
+async def test_durations_and_times_are_written_one_way(company: Company) -> None:
+    wanted = ("--max-duration", "2w", "--standing", "8h")
+    assert (await company.done("group", "add", "ways", *wanted)).out == "The group ways is made.\n"
+    listed = (await company.done("group", "list")).out
+    assert ("14 days" in listed, "8 hours" in listed, "2w" in listed) == (True, True, False)
+    rows = (await company.done("group", "list", "--json")).rows
+    [row] = [one for one in rows if one["name"] == "ways"]
+    assert (row["max_duration"], row["standing"]) == ("2w", "8h")
+    trail = (await company.done("audit", "show", "--kind", "group.add")).out
+    assert "max_duration=14 days" in trail
+    assert "standing=8 hours" in trail
+    await company.done("group", "remove", "ways")
+
+
+async def test_a_name_that_is_nearly_one_persons_is_asked_back(company: Company) -> None:
+    await company.done("user", "allow", "4150", "--name", "Ottilie Quint")
+    ran = await company.vpnbot("user", "remove", "ottilie")
+    assert ran.code == 1
+    assert ran.err == (
+        "Nobody is called just “ottilie”, so nothing was done. If you mean Ottilie Quint (4150), "
+        "name the id.\n"
+    )
 
 
 async def test_roles_are_given_on_the_machine(company: Company) -> None:

@@ -163,6 +163,19 @@ async def test_where_no_server_is_left_there_is_nothing_to_prove(database: Datab
     assert found.blocks[0] == ("Revoked: there is no server that could let Anna Petrova in.")
 
 
+async def test_what_was_seen_long_ago_is_not_kept(database: Database) -> None:
+    """Once the certificate is over no server takes it, whatever was seen there."""
+    async with database.writing() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", NOW)
+        ended = {"revoked_at": NOW, "end_reason": EndReason.REVOKED}
+        grant = await add_grant(tx, 1, state=GrantState.REVOKED, **ended)
+        found = await load_receipt(tx, [grant.id], grant.not_after)
+    assert (found.proved, found.settled) == (True, True)
+    assert (
+        found.blocks[0] == "Revoked: Anna Petrova can’t connect any more: the certificate is over."
+    )
+
+
 @pytest.mark.parametrize(("proved", "first"), [(True, "Revoked: your"), (False, "Not proved yet")])
 async def test_an_owner_reads_about_the_earlier_profile(
     database: Database, proved: bool, first: str

@@ -61,11 +61,11 @@ def test_a_secret_that_is_given_twice_is_refused(folder: Path, secret: tuple[str
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (None, "cannot be read: No such file or directory."),
+        (None, "can't be read: No such file or directory."),
         (b"", "whose first line is empty."),
         (b"\nsecond line", "whose first line is empty."),
         (b"   \n", "whose first line is empty."),
-        (b"\xff\xfe\x00secret", "cannot be read: it is not a text."),
+        (b"\xff\xfe\x00secret", "can't be read: it isn't a text."),
     ],
 )
 def test_a_file_without_a_secret_is_said_so(

@@ -48,6 +48,7 @@ def test_every_setting_can_be_set(folder: Path) -> None:
     settings = load(
         BOT_TOKEN=TOKEN,
         ADMIN_IDS="2001, 2002,2001 ,",
+        ADMIN_GROUP="-1001234567890",
         DATA_DIR="/srv/vpnbot",
         DATABASE_URL="sqlite+aiosqlite:////srv/other.db",
         CA_PASSPHRASE=PASSPHRASE,
@@ -88,6 +89,7 @@ def test_every_setting_can_be_set(folder: Path) -> None:
         ),
         max_profiles=2,
         hours=Hours.parse("Mon-Fri 8:00-18:00", ZoneInfo("Europe/Berlin")),
+        group=-1001234567890,
         zone=ZoneInfo("Europe/Berlin"),
     )
     assert settings.data_dir == Path("/srv/vpnbot")
@@ -103,6 +105,7 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_TEMPLATES",
         "VPNBOT_BOT_TOKEN_FILE",
         "VPNBOT_ADMIN_IDS",
+        "VPNBOT_ADMIN_GROUP",
         "VPNBOT_DATA_DIR",
         "VPNBOT_DATABASE_URL",
         "VPNBOT_CA_PASSPHRASE",
@@ -116,6 +119,7 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_SSH_KEY_FILE",
         "VPNBOT_APPROVALS",
         "VPNBOT_CANARY",
+        "VPNBOT_KEEP_PROOFS",
         "VPNBOT_TELL_ENDS",
         "VPNBOT_CLIENT_KEY",
         "VPNBOT_PROFILE_KEY",
@@ -142,6 +146,7 @@ BAD: list[tuple[str, str]] = [
     *(("BOT_TOKEN", value) for value in ("abc-no-token", "12:short", "123456789:spa ce_in_it_ok")),
     *(("ADMIN_IDS", value) for value in ("boris", "@boris", "2001;2002", "0", "-5", "1.5", "２")),
     *(("ADMIN_IDS", value) for value in ("2001 2002", "12345678901234567")),
+    *(("ADMIN_GROUP", value) for value in ("2001", "@nonsense", "-0", "-1.5", "--55", "−55")),
     *(
         ("TELEGRAM_API_URL", value)
         for value in ("vpn.example.org", "ftp://vpn.example.org", "https:///nonsense")
@@ -160,6 +165,7 @@ BAD: list[tuple[str, str]] = [
     *(("LONG_GRANT_DURATION", value) for value in BAD_DURATIONS),
     *(("TELEGRAM_API_CLEARTEXT", value) for value in ("perhaps", "http", "nonsense")),
     ("TELEGRAM_API_URL", "http://nonsense\\@127.0.0.1"),
+    *(("KEEP_PROOFS", value) for value in ("29d", "off", "nonsense")),
     *(("DELETE_PROFILES", value) for value in ("48h", "2d", "nonsense", "-1h")),
     *(("PROFILE_KEY", value) for value in ("nonsense", "plain;passphrase", ",", "Plain")),
     *(("BUNDLE", value) for value in ("perhaps", "2", "zip")),
@@ -178,7 +184,7 @@ BAD: list[tuple[str, str]] = [
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_a_bad_value_is_named_and_not_shown(name: str, value: str) -> None:
     line = refused(**{name: value})
-    assert line.startswith(f"VPNBOT_{name} cannot be used: ")
+    assert line.startswith(f"VPNBOT_{name} can't be used: ")
     # Short ones may happen to be part of the advice.
     assert len(value) < 4 or value not in line.removeprefix(f"VPNBOT_{name}")
     assert "hidden" not in line
@@ -218,7 +224,7 @@ def said_about(name: str, value: str) -> str:
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///"])
 def test_a_database_in_memory_would_forget_everything(url: str) -> None:
-    assert refused(DATABASE_URL=url).startswith("VPNBOT_DATABASE_URL cannot be used")
+    assert refused(DATABASE_URL=url).startswith("VPNBOT_DATABASE_URL can't be used")
 
 
 @pytest.mark.parametrize("name", ["VPNBOT_TOKEN", "VPNBOT_ADMIN_ID", "vpnbot_oops", "VPNBOT_"])
@@ -227,7 +233,7 @@ def test_an_unknown_name_of_ours_in_the_environment_stops_the_start(
 ) -> None:
     monkeypatch.setenv(name, "hidden-value")
     line = refused()
-    assert line.startswith(f"{name} in the environment is no setting")
+    assert line.startswith(f"{name} in the environment isn't a setting")
     assert "hidden" not in line
 
 
@@ -235,7 +241,7 @@ def test_an_unknown_name_of_ours_in_the_environment_stops_the_start(
 def test_an_unknown_name_of_ours_in_the_file_stops_the_start(folder: Path, line: str) -> None:
     (folder / ".env").write_text(f"OTHER=1\n{line}\n")
     found = refused()
-    assert found.startswith("VPNBOT_OOPS in .env is no setting")
+    assert found.startswith("VPNBOT_OOPS in .env isn't a setting")
     assert "hidden" not in found
 
 
@@ -301,13 +307,13 @@ def test_the_environment_comes_before_the_file(folder: Path) -> None:
 def test_a_bad_value_in_the_file_is_named_and_not_shown(folder: Path) -> None:
     (folder / ".env").write_text("VPNBOT_GRANT_DURATION=hidden\n")
     line = refused()
-    assert line.startswith("VPNBOT_GRANT_DURATION cannot be used")
+    assert line.startswith("VPNBOT_GRANT_DURATION can't be used")
     assert "hidden" not in line
 
 
 def test_a_file_that_is_no_text_is_said_so(folder: Path) -> None:
     (folder / ".env").write_bytes(b"VPNBOT_BOT_TOKEN=\xff\xfe\x00")
-    assert refused() == "Line 1 of .env is no text in UTF-8; write it anew."
+    assert refused() == "Line 1 of .env isn't text in UTF-8; write it anew."
 
 
 def test_the_default_duration_must_not_exceed_the_longest_one() -> None:
@@ -318,15 +324,15 @@ def test_the_default_duration_must_not_exceed_the_longest_one() -> None:
 
 def test_what_only_some_commands_need_is_asked_for_when_it_is_needed() -> None:
     settings = load()
-    with pytest.raises(BadSettings, match="VPNBOT_BOT_TOKEN_FILE is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_BOT_TOKEN_FILE isn't set"):
         settings.token()
-    with pytest.raises(BadSettings, match="VPNBOT_ADMIN_IDS is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_ADMIN_IDS isn't set"):
         settings.require_admins()
 
 
 @pytest.mark.parametrize("ids", ["", ",", " , ,"])
 def test_an_empty_list_of_admins_is_none(ids: str) -> None:
-    with pytest.raises(BadSettings, match="VPNBOT_ADMIN_IDS is not set"):
+    with pytest.raises(BadSettings, match="VPNBOT_ADMIN_IDS isn't set"):
         load(ADMIN_IDS=ids).require_admins()
 
 

@@ -48,7 +48,18 @@ async def stages(folders: Iterator[Path], exhaustive: bool) -> AsyncIterator[lis
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def plain_stage(folders: Iterator[Path]) -> AsyncIterator[Stage]:
-    """A company with the plain program, which is killed from outside."""
+async def one_plain_stage(folders: Iterator[Path]) -> AsyncIterator[Stage]:
     async with open_stage(next(folders), program=PLAIN) as stage:
         yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def plain_stage(one_plain_stage: Stage) -> AsyncIterator[Stage]:
+    """A company with the plain program, which is killed from outside.
+
+    A test that fails while the bot is stopped takes no other with it.
+    """
+    company = one_plain_stage.company
+    if company.bot is None:
+        await company.start()
+    yield one_plain_stage

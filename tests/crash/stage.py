@@ -15,7 +15,7 @@ from typing import Any
 
 from demo.lab.stand_in import StandIn
 from demo.people import DemoPerson
-from demo.testing import DemoMessage, PersonChat
+from demo.testing import DemoMessage, GroupChat, PersonChat
 from tests.company import Company, Ran, company_with_stand_in, until
 from tests.forks import VPNBOT
 
@@ -42,6 +42,8 @@ class Stage:
 
     company: Company
     server: StandIn
+    # The one that the settings name.
+    group: GroupChat
     _guests: "count[int]" = field(default_factory=count)
 
     @property
@@ -179,6 +181,7 @@ async def open_stage(
     """A furnished company with a running bot, in a folder that is there."""
     async with company_with_stand_in(folder) as (company, server):
         company.program = program
+        group = company.telegram.add_group("Admins", [])
         company.extra |= {
             "PYTHONPATH": str(ROOT),
             "CRASH_PLAN": str(folder / "plan"),
@@ -186,11 +189,12 @@ async def open_stage(
             "CRASH_SEAMS": seams,
             # Whatever is left there is looked at, too.
             "TMPDIR": str(folder / "tmp"),
+            "VPNBOT_ADMIN_GROUP": str(group.id),
         }
         (folder / "tmp").mkdir(mode=0o700)
         for name in ("plan", "steps"):
             (folder / name).touch()
         await company.start(*program, "run")
-        stage = Stage(company, server)
+        stage = Stage(company, server, group)
         await stage.settle()
         yield stage

@@ -50,7 +50,7 @@ async def _nothing(_stage: Stage, _chat: PersonChat) -> None:
 
 async def _asks(stage: Stage, chat: PersonChat) -> None:
     await chat.says("/requestvpn")
-    await stage.hears(chat, "is with the admins")
+    await stage.hears(chat, "waits for the admins")
     for admin in (stage.company.boris, stage.company.clara):
         await stage.button(admin, f"{chat.person.first_name} asks", "Approve")
 
@@ -123,7 +123,7 @@ async def _cannot_begin(stage: Stage, chat: PersonChat) -> None:
     await stage.hears(chat, "paused your VPN access")
     now = int(datetime.now(UTC).timestamp() * 1_000_000)
     stage.company.tamper("UPDATE requests SET starts_at = ? WHERE user_id = ?", now, chat.person.id)
-    await stage.hears(chat, "I didn’t give it: paused at the moment")
+    await stage.hears(chat, "your VPN access is paused, so I didn’t give it")
 
 
 async def _is_denied(stage: Stage, chat: PersonChat) -> None:
@@ -191,6 +191,22 @@ async def _says_not_me(stage: Stage, chat: PersonChat) -> None:
     await stage.hears(chat, "Revoked")
     for admin in (stage.company.boris, stage.company.clara):
         await stage.hears(admin, f"{chat.person.first_name} says: not me")
+
+
+async def _is_connected_and_in_the_group(stage: Stage, chat: PersonChat) -> None:
+    await _is_connected(stage, chat)
+    stage.group.joins(chat.person.id)
+
+
+async def _leaves_the_group(stage: Stage, chat: PersonChat) -> None:
+    """Both admins are asked, and one of them says yes."""
+    stage.group.leaves(chat.person.id)
+    words = f"{chat.person.first_name} has left your group"
+    for admin in (stage.company.clara, stage.company.boris):
+        card = await stage.button(admin, words, "Remove")
+    await stage.company.boris.taps("Remove", message=card)
+    await stage.hears(stage.company.boris, "Revoked")
+    await stage.hears(chat, "took you off the list")
 
 
 async def _gets_a_new_profile(stage: Stage, chat: PersonChat) -> None:
@@ -336,6 +352,18 @@ async def _check_stolen(stage: Stage, chat: PersonChat, deaths: int) -> None:
     assert stage.company.grants_of(chat)[0]["end_reason"] == "stolen"
 
 
+async def _check_left(stage: Stage, chat: PersonChat, deaths: int) -> None:
+    """Asked about once, whatever was killed, and decided once."""
+    await _check_over(stage, chat, deaths, "revoked")
+    assert stage.company.grants_of(chat)[0]["end_reason"] == "removed"
+    asked = stage.company.query("SELECT state FROM leavings WHERE user_id = ?", chat.person.id)
+    assert asked == [("removed",)]
+    for admin in (stage.company.boris, stage.company.clara):
+        about = [one for one in admin.messages if f"{chat.person.first_name} has left" in one.text]
+        # One that was sent by a bot that was killed before it could note that is one too many.
+        assert len(about) <= deaths
+
+
 async def _check_expired(stage: Stage, chat: PersonChat, deaths: int) -> None:
     """An ordinary end whose proof comes soon is no news; the admins' cards say that it is over."""
     await _check_over(stage, chat, deaths, "expired")
@@ -450,6 +478,7 @@ REVOKE = Story("revoke", _is_connected, _is_revoked, _check_revoked)
 PAUSE = Story("pause", _is_connected, _is_paused, _check_paused)
 RESUME = Story("resume", _was_paused, _is_resumed, _check_resumed)
 NOT_ME = Story("not me", _is_asked, _says_not_me, _check_stolen)
+LEAVE = Story("leaver", _is_connected_and_in_the_group, _leaves_the_group, _check_left)
 RENEW = Story("new profile", _is_connected, _gets_a_new_profile, _check_renewed)
 MORE_TIME = Story("more time", _is_approved, _gets_more_time, _check_extended)
 SOON_OVER = Story("soon over", _is_approved, _is_told_in_time, _check_told_in_time)

@@ -118,7 +118,7 @@ async def test_a_card_that_came_twice_loses_its_buttons(plain_stage: Stage) -> N
     assert undecided(boris, chat) == []
     (forgotten,) = undecided(clara, chat)
     late = await clara.is_answered(await clara.taps("Deny", message=forgotten))
-    assert late.text == "Too late: this request is already approved by Boris."
+    assert late.text == "Too late: Boris has approved this request already."
     await chat.is_answered(await chat.taps("Cancel request"))
     await plain_stage.settle()
     assert undecided(clara, chat) == []

@@ -139,6 +139,8 @@ async def test_menus(server: DemoServer, client: Bot) -> None:
 
 
 async def test_every_kind_of_update(server: DemoServer, client: Bot) -> None:
+    kinds = ["message", "edited_message", "my_chat_member", "chat_member"]
+    await client.get_updates(allowed_updates=kinds)
     alice, group = server.person(ALICE), server.add_group("Staff", [ALICE])
     said = await alice.says("/requestvpn 2h https://a.test/ @bob")
     await alice.edits(said.message_id, "/requestvpn 9h")
@@ -148,11 +150,13 @@ async def test_every_kind_of_update(server: DemoServer, client: Bot) -> None:
     alice.blocks_bot()
     alice.unblocks_bot()
 
+    group.leaves(ALICE)
+
     updates = await client.get_updates()
 
     assert [update.event_type for update in updates] == [
         *("message", "edited_message", "message", "message", "message"),
-        *("my_chat_member", "my_chat_member"),
+        *("my_chat_member", "my_chat_member", "chat_member"),
     ]
     assert updates[2].message is not None
     assert updates[2].message.forward_origin is not None

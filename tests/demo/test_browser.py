@@ -110,14 +110,15 @@ class Refusing:
         self.refuse = False
         self.profiles: list[str] = []
 
-    async def connect(self, person_id: int, profile: str) -> None:
+    async def connect(self, person_id: int, file_id: str, profile: str) -> None:
         self.profiles.append(profile)
         if self.refuse:
-            raise LabRefused("The VPN client was not let in: AUTH_FAILED")
-        self.server.page.show_device(person_id, DeviceState.CONNECTED, "10.8.0.2")
+            raise LabRefused("The VPN client wasn't let in: AUTH_FAILED")
+        address = f"10.8.0.{1 + len(self.profiles)}"
+        self.server.page.show_device(person_id, file_id, DeviceState.CONNECTED, address)
 
-    async def disconnect(self, person_id: int) -> None:
-        self.server.page.show_device(person_id, DeviceState.OFF)
+    async def disconnect(self, person_id: int, file_id: str) -> None:
+        self.server.page.show_device(person_id, file_id, DeviceState.OFF)
 
 
 async def test_a_tunnel_is_shown_beside_its_person(
@@ -125,14 +126,16 @@ async def test_a_tunnel_is_shown_beside_its_person(
 ) -> None:
     connector = Refusing(server)
     server.page.connector = connector
-    await bot.send_document(ALICE, b"profile", filename="vpn-alice.ovpn")
+    sent = await bot.send_document(ALICE, b"profile", filename="vpn-alice.ovpn")
+    assert sent.document is not None
     alice = chat(wide, ALICE)
     button, pill = alice.locator(".tunnel"), alice.locator(".device")
 
     await button.click()
     await expect(pill).to_have_text("10.8.0.2")
     await expect(button).to_have_text("Disconnect")
-    server.page.show_device(ALICE, DeviceState.LOST, "The server ended the session.")
+    file_id, said = sent.document.file_id, "The server ended the session."
+    server.page.show_device(ALICE, file_id, DeviceState.LOST, said)
     await expect(pill).to_have_text("VPN cut")
     connector.refuse = True
     await button.click()
@@ -140,6 +143,29 @@ async def test_a_tunnel_is_shown_beside_its_person(
     await expect(pill).to_have_text("Refused")
     await expect(alice.locator(".toast")).to_contain_text("AUTH_FAILED")
     assert connector.profiles == ["profile", "profile"]
+
+
+async def test_a_second_device_beside_the_first(
+    server: DemoServer, bot: telegram.Bot, wide: Page
+) -> None:
+    server.page.connector = Refusing(server)
+    for name in ("laptop.ovpn", "phone.ovpn"):
+        await bot.send_document(ALICE, b"profile", filename=name)
+    alice = chat(wide, ALICE)
+    laptop, phone = (alice.locator(".tunnel").nth(number) for number in range(2))
+    pill = alice.locator(".device")
+
+    await laptop.click()
+    await expect(pill).to_have_text("10.8.0.2")
+    await expect(phone).to_have_text("Connect another device")
+    await phone.click()
+    await expect(pill).to_have_text("2 devices on")
+    await laptop.click()
+    await expect(pill).to_have_text("10.8.0.3")
+    await expect(laptop).to_have_text("Connect another device")
+    await pill.click()
+    await expect(pill).to_be_hidden()
+    await expect(phone).to_have_text("Connect with this profile")
 
 
 async def test_the_command_menu(server: DemoServer, bot: telegram.Bot, wide: Page) -> None:

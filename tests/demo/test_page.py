@@ -59,14 +59,14 @@ class Recorder:
         self.server = server
         self.asked: list[tuple[int, str]] = []
 
-    async def connect(self, person_id: int, profile: str) -> None:
+    async def connect(self, person_id: int, file_id: str, profile: str) -> None:
         self.asked.append((person_id, profile))
         if profile == "revoked":
-            raise LabRefused("The VPN client was not let in: AUTH_FAILED")
-        self.server.page.show_device(person_id, DeviceState.CONNECTED, "10.8.0.2")
+            raise LabRefused("The VPN client wasn't let in: AUTH_FAILED")
+        self.server.page.show_device(person_id, file_id, DeviceState.CONNECTED, "10.8.0.2")
 
-    async def disconnect(self, person_id: int) -> None:
-        self.server.page.show_device(person_id, DeviceState.OFF)
+    async def disconnect(self, person_id: int, file_id: str) -> None:
+        self.server.page.show_device(person_id, file_id, DeviceState.OFF)
 
 
 async def test_every_file_is_served_and_names_no_other_host(page: Page) -> None:
@@ -129,7 +129,7 @@ async def test_people_block_and_unblock(page: Page) -> None:
     ],
 )
 async def test_orders_that_make_no_sense(page: Page, order: str, body: dict[str, Any]) -> None:
-    assert "could not be understood" in await page.order(order, **body)
+    assert "couldn't be understood" in await page.order(order, **body)
 
 
 async def test_a_body_that_is_no_object(page: Page) -> None:
@@ -209,11 +209,12 @@ async def test_a_profile_is_connected_and_let_go(
     async with page.session.get(f"{page.url}/api/events") as response:
         stream = events(response)
         await anext(stream)
-        await page.order("connect", person=ALICE, file_id=sent.document.file_id)
-        states = [(await anext(stream))["device"]["state"] for _ in range(2)]
-        await page.order("disconnect", person=ALICE)
-        states.append((await anext(stream))["device"]["state"])
-
+        device = {"person": ALICE, "file_id": sent.document.file_id}
+        await page.order("connect", **device)
+        shown = [await anext(stream) for _ in range(2)]
+        await page.order("disconnect", **device)
+        shown.append(await anext(stream))
+    states = [event["devices"][sent.document.file_id]["state"] for event in shown]
     assert states == ["connecting", "connected", "off"]
     assert recorder.asked == [(ALICE, "profile")]
 
@@ -228,11 +229,11 @@ async def test_a_refused_profile_says_why(
         stream = events(response)
         await anext(stream)
         await page.order("connect", person=ALICE, file_id=sent.document.file_id)
-        devices = [(await anext(stream))["device"] for _ in range(2)]
+        shown = [(await anext(stream))["devices"] for _ in range(2)]
 
-    assert devices[1] == {
+    assert shown[1][sent.document.file_id] == {
         "state": "refused",
-        "detail": "The VPN client was not let in: AUTH_FAILED",
+        "detail": "The VPN client wasn't let in: AUTH_FAILED",
     }
 
 
@@ -249,7 +250,8 @@ async def test_without_a_connector_nothing_connects(
 
 
 class Slow(Recorder):
-    async def connect(self, person_id: int, profile: str) -> None:
+    async def connect(self, person_id: int, file_id: str, profile: str) -> None:
+        del file_id
         self.asked.append((person_id, profile))
         try:
             await asyncio.Event().wait()
@@ -265,7 +267,8 @@ async def test_what_is_still_connecting_ends_with_the_server(
     sent = await bot.send_document(ALICE, b"profile", filename="a.ovpn")
     assert sent.document is not None
     await page.order("connect", person=ALICE, file_id=sent.document.file_id)
-    assert (await page.person(ALICE))["device"]["state"] == "connecting"
+    devices = (await page.person(ALICE))["devices"]
+    assert devices[sent.document.file_id]["state"] == "connecting"
     assert slow.asked
 
     await server.stop()

@@ -33,7 +33,7 @@ async def test_calls_are_recorded(server: DemoServer, api: Api) -> None:
 async def test_a_call_that_never_comes(server: DemoServer, api: Api) -> None:
     await api.get("getMe")
 
-    with pytest.raises(NotHeard, match="getMe was not called 2 times"):
+    with pytest.raises(NotHeard, match="getMe wasn't called 2 times"):
         await server.called("getMe", times=2, timeout=0.01)
 
 

@@ -24,7 +24,7 @@ async def test_words_are_heard_once_each(server: DemoServer, bot: telegram.Bot) 
 
     assert (await alice.hears("two")).text == "card two"
     assert (await alice.hears("card")).text == "card one"
-    with pytest.raises(NotHeard, match=r"Alice did not hear 'card' within 0\.05 s"):
+    with pytest.raises(NotHeard, match=r"Alice didn't hear 'card' within 0\.05 s"):
         await alice.hears("card", timeout=0.05)
 
 

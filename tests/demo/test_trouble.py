@@ -322,7 +322,7 @@ async def test_a_switch_is_set_anew(api: Api, switches: Switches) -> None:
     ],
 )
 async def test_orders_that_make_no_sense(switches: Switches, body: dict[str, Any]) -> None:
-    assert "could not be understood" in await switches.order("trouble", **body)
+    assert "couldn't be understood" in await switches.order("trouble", **body)
     assert await switches.badge() == ""
 
 

@@ -91,7 +91,7 @@ async def test_before_its_server_is_known_no_end_is_proved(company: Company) -> 
         assert ran.out.startswith("Not proved yet: carl may still get in.")
         assert "No server is known yet" in ran.out
     doctor = await company.vpnbot("doctor")
-    assert "The end of carl's access (carl) is not proved: no server is known yet." in doctor.out
+    assert "The end of carl's access (carl) isn't proved: no server is known yet." in doctor.out
     assert company.query("SELECT count(*) FROM proofs") == [(0,)]
 
 
@@ -158,9 +158,9 @@ async def test_what_becomes_of_each_client_is_said_before_anything_is_changed(
     ran = await adopt(company, "genoa", conf, *REMOTE, "--apply")
     assert (ran.code, ran.err.count("\n")) == (1, 1), ran
     assert "'router 0', 'router 1', 'router 10'" in ran.err
-    assert "and 2 more would not get in any more" in ran.err
+    assert "and 2 more wouldn't get in any more" in ran.err
     for words in (
-        f"14 clients are connected, as {conf.parent}/status.log said at ",
+        "14 clients were connected at ",
         "They come back as before: 'dora'",
         "revoked or is over: 'carl'",
         "They are in none of the bot's books, and don't get in any more: 'router 0', ",
@@ -187,7 +187,7 @@ async def test_what_cannot_be_adopted(company: Company) -> None:
     overlapping = write_conf(company, "rome", "10.81.0.0")
     await refused(company, "overlaps", "rome", overlapping)
     overlapping.write_text("client\n")
-    await refused(company, "is not the configuration of an OpenVPN server", "rome", overlapping)
+    await refused(company, "isn't the configuration of an OpenVPN server", "rome", overlapping)
     bridge = CONF.replace("server {network} 255.255.255.0 nopool", "server-bridge")
     overlapping.write_text(bridge.format(network="", pki=company.folder / "pki"))
     await refused(company, "no network of their own", "rome", overlapping)

@@ -20,7 +20,7 @@ async def test_a_request_is_changed_where_it_stands(company: Company) -> None:
     question = await who.hears("For how long")
     assert question.message_id == asked.message_id
     await who.taps("8 hours", message=question)
-    await who.hears("8 hours, is with the admins")
+    await who.hears("8 hours, waits for the admins")
     card = await company.boris.hears(f"{name} changed this request")
     assert card.button("Approve 8 hours")
     assert not card.button("Approve 7 days")
@@ -49,7 +49,7 @@ async def test_an_undecided_request_comes_back_and_is_denied_with_words(company:
     earlier(company, who, minutes=13 * 60)
     third = await boris.hears("Still waiting")
     await until(lambda: second.message_id not in {one.message_id for one in boris.messages})
-    await who.hears("I reminded those")
+    await who.hears("A reminder to those")
 
     await boris.says("what is it <for>?", replies_to=third)
     question = await boris.hears("with these words?")

@@ -47,7 +47,7 @@ async def asked(company: Company) -> tuple[PersonChat, Any]:
     """Somebody who waits for an admin, and Boris's card."""
     who = await company.hires()
     await who.says("/requestvpn")
-    await who.hears("is with the admins")
+    await who.hears("waits for the admins")
     return who, await company.card(company.boris, who)
 
 
@@ -182,7 +182,7 @@ async def test_a_lost_hour(company: Company, server: StandIn) -> None:
     await order(company, "calm")
 
     await who.hears("waits for an admin", timeout=_LATE_S)
-    await late.hears("is with the admins", timeout=_LATE_S)
+    await late.hears("waits for the admins", timeout=_LATE_S)
     assert company.grants_of(who) == []
     await company.boris.says("/pending")
     await company.boris.hears("wait for a decision")
@@ -260,5 +260,5 @@ async def test_a_second_poller_that_stays(company: Company) -> None:
     assert last.startswith("Another program fetches this bot's updates")
     await order(company, "calm")
     await company.start()
-    await who.hears("is with the admins")
+    await who.hears("waits for the admins")
     assert (await company.done("audit", "verify")).out.startswith("All ")

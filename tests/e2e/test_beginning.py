@@ -6,7 +6,7 @@ import pytest
 
 from demo.errors import LabRefused
 from demo.lab.network import lab_missing
-from tests.company import ANNA, Company, company_with_openvpn, company_with_stand_in, until
+from tests.company import ANNA, CLARA, Company, company_with_openvpn, company_with_stand_in, until
 from tests.folders import open_folder
 
 _MISSING = lab_missing()
@@ -67,3 +67,24 @@ async def test_the_terminal_approves_shows_and_denies_it() -> None:
             assert "2 days" in listed
             await company.done("request", "deny", "1")
             await company.anna.hears("denied your request")
+
+
+async def test_it_does_not_begin_on_the_word_of_somebody_who_is_no_admin_by_then() -> None:
+    with open_folder() as folder:
+        async with company_with_stand_in(folder) as (company, _):
+            await company.start()
+            await company.clara.says("/help")
+            await company.clara.hears("Hello")
+            await scheduled(company)
+            await company.stop()
+            company.extra["VPNBOT_ADMIN_IDS"] = str(CLARA.id)
+            await company.start()
+            comes(company, timedelta(minutes=9))
+            for who in (company.anna, company.clara):
+                told = await who.hears("I didn’t give it")
+                assert "may no longer decide" in told.text
+            assert company.grants_of(company.anna) == []
+            (row,) = company.query(
+                "SELECT actor, subject FROM audit WHERE action = 'request.cancel'"
+            )
+            assert row == ("vpnbot", "request:1")

@@ -28,7 +28,7 @@ GRANT_KEYS = [
 ]
 REQUEST_KEYS = [
     *("id", "user_id", "server", "duration", "reason", "state", "asked_at"),
-    *("starts_at", "decided_by", "decided_at"),
+    *("starts_at", "extends", "device", "decided_by", "decided_at"),
 ]
 STATUS_KEYS = {"reachable", "crl_number", "crl_this_update", "sessions", "restart_pending"}
 
@@ -120,7 +120,7 @@ async def test_limits_for_people_do_not_bind_whoever_is_at_the_machine(company: 
     ida = await company.hires()
     for _ in range(10):
         await ida.says("/requestvpn 1h")
-        await ida.taps("Cancel", message=await ida.hears("is with the admins"))
+        await ida.taps("Cancel", message=await ida.hears("waits for the admins"))
         await ida.hears("is cancelled")
     await ida.says("/requestvpn 1h")
     await ida.hears("10 times")
@@ -181,7 +181,7 @@ async def test_access_ends_again_where_the_file_cannot_be_written(
     dora = await company.hires()
     output = Path("/proc/dora.ovpn")
     ran = await company.vpnbot("grant", "issue", str(dora.person.id), "--output", str(output))
-    one_line(ran, "cannot be written", "ended again")
+    one_line(ran, "can't be written", "ended again")
     (grant,) = company.grants_of(dora)
     assert grant["state"] == "revoked"
     assert not await server.connect(grant["common_name"])
@@ -365,6 +365,49 @@ async def test_an_admins_own_request_can_be_approved_on_the_machine(company: Com
     ((number,),) = company.query("SELECT id FROM requests WHERE user_id = ?", BORIS.id)
     await company.done("request", "approve", str(number))
     await company.boris.receives_document()
+
+
+async def test_more_time_from_the_terminal(company: Company) -> None:
+    """As by the chat's button: a request of its own, and the earlier profile works meanwhile."""
+    who = await company.hires()
+    await company.asks(who, "/requestvpn 8h")
+    await company.boris.taps("Approve", message=await company.card(company.boris, who))
+    await who.receives_document()
+    await until(lambda: [one["state"] for one in company.grants_of(who)] == ["active"])
+    (grant,) = company.grants_of(who)
+    long = await company.vpnbot("grant", "extend", grant["id"], "--duration", "60d")
+    assert (long.code, "add --yes" in long.err) == (1, True)
+    short = await company.vpnbot("grant", "extend", grant["id"], "--duration", "1h")
+    assert short.code == 1
+
+    done = (await company.done("grant", "extend", str(who.person.id), "--duration", "9h")).out
+    assert done.startswith(f"{company.name_of(who)} gets ")
+    assert f"{grant['common_name']} works until it was used." in done
+    await who.receives_document()
+    await until(lambda: [one["state"] for one in company.grants_of(who)] == ["active"] * 2)
+    first, second = (await company.done("request", "list", "--json")).rows[-2:]
+    assert (first["extends"], second["extends"], second["device"]) == (None, first["id"], None)
+    assert (second["duration"], second["decided_by"]) == ("9h", "system:root")
+
+    # By whoever it is, or by the newest profile; the earlier one has it already.
+    again = await company.vpnbot("grant", "extend", grant["id"])
+    assert again.code == 1
+    # What they have asked for is approved by it.
+    later = company.grants_of(who)[1]
+    await who.taps("More time", message=[one for one in who.messages if one.document][-1])
+    await company.boris.hears(f"{company.name_of(who)} asks for more time")
+    other = await company.vpnbot("grant", "extend", later["id"], "--duration", "3d")
+    assert (other.code, "leave --duration out" in other.err) == (1, True)
+    await company.done("grant", "extend", later["id"])
+    await who.receives_document()
+    await until(lambda: {one["state"] for one in company.grants_of(who)} == {"active"})
+    # Two that are each other's have one name.
+    await company.approved("/requestvpn 2h", who)
+    several = await company.vpnbot("grant", "extend", str(who.person.id))
+    assert (several.code, "several profiles" in several.err) == (1, True)
+    nobody = await company.hires()
+    nothing = await company.vpnbot("grant", "extend", str(nobody.person.id))
+    assert nothing.code == 1
 
 
 # --- listings ------------------------------------------------------------------------------------

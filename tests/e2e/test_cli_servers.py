@@ -31,7 +31,7 @@ async def test_servers_that_cannot_be(company: Company) -> None:
             f"{paris} --network 10.8.2.0/24": "overlaps",
             f"{paris} --network 10.8.0.0/33": "no IPv4 network",
             f"{paris} --ssh paris": "no USER@HOST:PORT",
-            f"{paris} --ssh a@paris.invalid": "cannot be reached by SSH",
+            f"{paris} --ssh a@paris.invalid": "can't be reached by SSH",
             f"{paris} --host-key SHA256:x": "add --ssh",
             f"{paris} --account no-such-account": "no account no-such-account",
             "server deploy rome": "rome",

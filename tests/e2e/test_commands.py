@@ -83,7 +83,7 @@ async def test_the_forms_of_a_request(company: Company) -> None:
     who = await company.hires()
     for text, duration, reason in FORMS:
         await who.says(text)
-        asked = await who.hears("is with the admins")
+        asked = await who.hears("waits for the admins")
         request = newest_request(company)
         assert (request["user_id"], request["server"]) == (who.person.id, "office"), text
         assert (request["duration"], request["reason"]) == (duration, reason), text
@@ -105,7 +105,7 @@ async def test_requests_that_cannot_be(company: Company) -> None:
     await who.hears("Ask for less")
     assert company.dump() == before
     await who.says("/requestvpn")
-    await who.hears("is with the admins")
+    await who.hears("waits for the admins")
     asked = company.dump()
     await who.says("/requestvpn 1h")
     await who.hears("have asked for office already")
@@ -135,7 +135,7 @@ async def test_a_card_its_shorter_choices_and_the_decision(company: Company) -> 
     boris, clara = company.boris, company.clara
     who = await company.hires()
     await who.says("/requestvpn 7d visiting a customer")
-    asked = await who.hears("is with the admins")
+    asked = await who.hears("waits for the admins")
     cards = [await company.card(admin, who) for admin in (boris, clara)]
     for card in cards:
         for words in (f"@{who.person.username}", str(who.person.id), "office", "7 days"):
@@ -170,7 +170,7 @@ async def test_the_second_tap_learns_who_was_first(company: Company) -> None:
     await who.hears("Boris denied your request")
     late = await clara.is_answered(await clara.taps("Approve", message=cards[1]))
     assert late.show_alert
-    assert late.text == "Too late: this request is already denied by Boris."
+    assert late.text == "Too late: Boris has denied this request already."
     assert company.grants_of(who) == []
 
 
@@ -184,7 +184,7 @@ async def test_two_admins_at_once_give_one_grant(company: Company) -> None:
     ]
     answers = [await admin.is_answered(tap) for admin, tap in zip(admins, taps, strict=True)]
     assert answers[0].text.startswith("Approved.")
-    assert answers[1].text == "Too late: this request is already approved by Boris."
+    assert answers[1].text == "Too late: Boris has approved this request already."
     await who.receives_document()
     await until(lambda: [grant["state"] for grant in company.grants_of(who)] == ["active"])
     assert len([message for message in who.messages if message.document]) == 1
@@ -218,7 +218,7 @@ async def test_nobody_decides_on_their_own_request(company: Company) -> None:
 async def test_nobody_decided_in_time(company: Company) -> None:
     who = await company.hires()
     await who.says("/requestvpn")
-    asked = await who.hears("is with the admins")
+    asked = await who.hears("waits for the admins")
     card = await company.card(company.boris, who)
     company.tamper("UPDATE requests SET expires_at = 1 WHERE user_id = ?", who.person.id)
     await who.hears("Nobody decided on your request")

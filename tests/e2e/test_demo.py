@@ -32,6 +32,7 @@ BROWSER = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is no
 WIDE: ViewportSize = {"width": 1400, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 ANNA, EMIL, BORIS, CLARA = 1001, 1002, 2001, 2002
+FINN, DORA = 1003, 2003
 REAL = lab_missing() is None
 PARIS = REAL and elsewhere_missing() is None
 
@@ -103,7 +104,7 @@ async def opened(browser: Browser, demo: Demo, size: ViewportSize, problems: lis
     # What a first visit shows lies over the chats.
     await page.add_init_script("localStorage.setItem('what-to-try-seen', 'yes')")
     await page.goto(demo.url)
-    await expect(page.locator(".chat")).to_have_count(4)
+    await expect(page.locator(".chat")).to_have_count(6)
     return page
 
 
@@ -152,6 +153,11 @@ async def test_the_story_on_the_page(demo: Demo, browser: Browser, size: Viewpor
     await expect(page.locator(".banner")).to_have_text(demo.banner)
     people = ((ANNA, "Anna"), (EMIL, "Emil"), (BORIS, "Boris"), (CLARA, "Clara"))
     anna, emil, boris, clara = (Chat(page, *person) for person in people)
+    dora, finn = Chat(page, DORA, "Dora"), Chat(page, FINN, "Finn")
+    await expect(finn.box.locator(".role")).to_have_text("Employee, paused")
+    await finn.begins()
+    await finn.says("/requestvpn 1h office")
+    await expect(finn.last).to_contain_text("paused")
     await emil.begins()
     await emil.says("/requestvpn")
     await expect(emil.last).to_contain_text("1002")
@@ -160,7 +166,10 @@ async def test_the_story_on_the_page(demo: Demo, browser: Browser, size: Viewpor
     cards = anna.box.locator(".message.theirs", has=page.locator(".document"))
     before = await cards.count()
     await anna.says("/requestvpn 8h office on the road")
-    await expect(anna.last).to_contain_text("is with the admins")
+    await expect(anna.last).to_contain_text("waits for the admins")
+    # The approver decides for Anna's group, and does nothing else for others.
+    await dora.pick()
+    await expect(dora.last).to_contain_text("on the road")
     await boris.pick()
     await expect(boris.last).to_contain_text("on the road")
     await boris.box.get_by_role("button", name="Approve 8 hours").click()
@@ -243,7 +252,7 @@ async def test_a_port_that_is_taken(module_folder: Path) -> None:
         process = await start(module_folder, "--no-browser", "--port", port)
         out, err = await process.communicate()
     assert (process.returncode, out) == (1, b"")
-    assert err.decode().startswith(f"Port {port} cannot be used")
+    assert err.decode().startswith(f"Port {port} can't be used")
     assert err.count(b"\n") == 1
 
 
@@ -259,7 +268,7 @@ async def test_an_openvpn_that_does_not_start(module_folder: Path, options: tupl
     fake.unlink()
     assert (process.returncode, out) == (1, b"")
     assert err.decode() == (
-        "The demo broke off: The OpenVPN server did not start: Options error: no\n"
+        "The demo broke off: The OpenVPN server didn't start: Options error: no\n"
     )
 
 

@@ -189,7 +189,7 @@ async def test_without_a_second_machine_it_says_so_and_goes_on(
 ) -> None:
     real = shutil.which(program, path="/usr/sbin:/usr/bin")
     if real is None:
-        pytest.skip(f"{program} is not installed.")
+        pytest.skip(f"{program} isn't installed.")
     other = tmp_path / program
     other.write_text(f"#!/bin/sh\n{instead}\n")
     other.chmod(0o755 if instead else 0o644)

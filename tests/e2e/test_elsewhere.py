@@ -15,9 +15,13 @@ import pytest_asyncio
 from demo.lab.network import NetLab, lab_missing
 from demo.lab.stand_in import StandIn
 from demo.testing import DemoMessage, PersonChat
-from tests.company import CROWD, PEOPLE, furnish_by_copy, open_company, until
+from pki.authority_files import load_authority
+from pki.serial import new_serial
+from tests.company import CROWD, PASSPHRASE, PEOPLE, furnish_by_copy, open_company, until
 from tests.e2e.broken import Room
 from tests.sshd import NEEDS_SSHD, Sshd, run_sshd
+from tests.vpn.kit import DAY, now
+from vpn.values import server_common_name
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -169,6 +173,23 @@ async def test_the_bots_account_owns_live_and_nothing_else(paris: Paris) -> None
     assert "as they should be" in again.out
 
 
+async def test_a_certificate_that_ends_soon_takes_root_there(paris: Paris) -> None:
+    company, file = paris.company, paris.office / "server.crt"
+    before = file.read_text()
+    authority = load_authority(company.data / "ca", PASSPHRASE)
+    soon = authority.issue_server(
+        common_name=server_common_name("paris"),
+        serial=new_serial(os.urandom),
+        not_before=now(),
+        not_after=now() + 30 * DAY,
+    )
+    file.write_text(soon.certificate_pem)
+    ran = await company.vpnbot("server", "deploy", "paris")
+    line = f"vpnbot server deploy paris --ssh root@127.0.0.1:{paris.door.port} --directory "
+    assert (ran.code, line in ran.err) == (1, True), ran
+    file.write_text(before)
+
+
 async def test_a_machine_that_is_cut_off_is_caught_up_with(paris: Paris) -> None:
     company, boris = paris.company, paris.company.boris
     who, profile, name = await newcomer(paris)
@@ -181,7 +202,7 @@ async def test_a_machine_that_is_cut_off_is_caught_up_with(paris: Paris) -> None
     assert "paris: not proved" in first.text
     assert await tunnel.ping(INSIDE)
     doctor = await company.vpnbot("doctor")
-    assert f"127.0.0.1 port {paris.door.port} cannot be reached by SSH" in doctor.out
+    assert f"127.0.0.1 port {paris.door.port} can't be reached by SSH" in doctor.out
     paris.door.start()
     paris.look_again()
     second = await receipt(boris, name)

@@ -36,7 +36,7 @@ async def test_whoever_is_known_is_served_in_the_middle_of_it(folder: Path) -> N
         send(company, flood(200))
         await company.start()
         assert await company.emil.hears(str(EMIL.id))
-        await company.anna.hears("is with the admins")
+        await company.anna.hears("waits for the admins")
         await company.boris.hears("Anna Petrova")
         await worked_off(company)
         kept = company.query("SELECT chat_id, state FROM inbox WHERE state != 'quarantined'")
@@ -64,7 +64,7 @@ async def test_nobody_who_is_known_is_lost_in_it_however_often_the_bot_is_killed
             await company.kill()
             await company.start()
         for person in people:
-            await company.telegram.person(person.id).hears("is with the admins")
+            await company.telegram.person(person.id).hears("waits for the admins")
         await worked_off(company)
         asked = company.query("SELECT user_id, count(*) FROM requests GROUP BY user_id")
         assert sorted(asked) == sorted((person.id, 1) for person in people)

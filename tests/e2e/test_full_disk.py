@@ -22,7 +22,7 @@ from vpn.deploy import CLOCK_TICK_S
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _SIZE = "12m"
-_LINE = "The database cannot be written: the disk is full"
+_LINE = "The database can't be written: the disk is full"
 _LATE_S = 60.0
 
 
@@ -112,7 +112,7 @@ async def test_what_was_typed_is_kept_until_there_is_room(company: Company) -> N
         assert (company.data / "reserve").stat().st_size == SIZE
         assert company.bot is not None
         assert company.bot.returncode is None
-    await who.hears("is with the admins", timeout=_LATE_S)
+    await who.hears("waits for the admins", timeout=_LATE_S)
     assert sum("disk is full" in message.text for message in who.messages) == 1
     assert company.query("SELECT count(*) FROM requests") == [(1,)]
     assert "Traceback" not in company.log
@@ -139,7 +139,7 @@ async def test_a_revocation_goes_through(company: Company, server: StandIn) -> N
         said = (await company.vpnbot("doctor")).out
         assert f"MB are left on the disk of {company.data}" in said
         assert "No room is kept back" in said
-    await asker.hears("is with the admins", timeout=_LATE_S)
+    await asker.hears("waits for the admins", timeout=_LATE_S)
     await until((company.data / "reserve").exists, seconds=_LATE_S)
     await company.boris.taps("Deny", message=await company.card(company.boris, asker))
     assert (await company.done("audit", "verify")).out.startswith("All ")

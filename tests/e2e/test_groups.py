@@ -31,7 +31,7 @@ async def test_a_group_from_its_making_to_its_end() -> None:
                 *("group", "add", "dev", "--network", "10.8.1.0/24", "--route", "10.1.0.0/16"),
                 *("--dns", "10.1.0.1", "--server", "office", "--max-duration", "8h"),
             )
-            assert "The group dev is there." in done.out
+            assert "The group dev is made." in done.out
             await company.done("grant", "issue", str(ANNA.id), "--output", f"{folder}/anna.ovpn")
             assert files_in(folder) == {"anna": "ifconfig-push 10.8.0.2 255.255.252.0\n"}
             (name,) = (file.name for file in (folder / "office/live/ccd").iterdir())

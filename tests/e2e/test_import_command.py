@@ -127,7 +127,7 @@ async def test_a_wrong_one_changes_nothing(home: Home, locked: EasyRsa) -> None:
     wrong = keep_secret(home.folder / "wrong", "something else")
     ran = await home.imports(locked.pki, "--passphrase-file", str(wrong))
     assert (ran.code, ran.err.count("\n")) == (1, 1)
-    assert "does not open" in ran.err
+    assert "doesn't open" in ran.err
     assert not home.has_authority
     assert await home.states() == {}
 
@@ -228,7 +228,7 @@ async def test_all_that_is_odd_about_a_certificate_stands_in_its_line(
     assert "one of 2 of this name that are valid at once" in odd[f"anna, serial {anna}"]
     assert "of this name" in odd["anna, serial 77"]
     assert "file is gone" in odd["anna, serial 77"]
-    assert "the index does not know" in odd[f"bob, serial {bob}"]
+    assert "the index doesn't know" in odd[f"bob, serial {bob}"]
     found = report(await home.imports(copy, "--dry-run", "--json"))["findings"]
     texts = {one["code"]: one["text"] for one in found}
     assert texts["duplicate_name"].startswith(f"anna, serials {anna}, 77: one of 2 ")

@@ -36,7 +36,7 @@ async def test_an_invitation_from_the_chat_lets_one_in(company: Company) -> None
     await other.hears("This invitation doesn’t work")
     # From the welcome to a request it is one tap.
     await ines.taps("Ask for VPN access", message=welcome)
-    await ines.hears("is with the admins")
+    await ines.hears("waits for the admins")
 
 
 async def test_an_invitation_from_the_terminal_and_back(company: Company) -> None:
@@ -89,7 +89,7 @@ async def test_a_stranger_asks_and_an_admin_answers_on_every_card(company: Compa
     mia = company.telegram.person(next(company.crowd).id)
     await mia.says("/start")
     await mia.taps("Ask to join", message=await mia.hears("not on it yet"))
-    await mia.hears("when an admin has decided")
+    await mia.hears("When an admin decides")
     asks = f"{mia.person.first_name} asks to be put on the allowlist"
     cards = [await admin.hears(asks) for admin in (company.boris, company.clara)]
     await company.boris.taps("Allow", message=cards[0])
@@ -155,9 +155,9 @@ async def test_the_list_of_the_staff(company: Company) -> None:
     named = await company.done("user", "import", str(file), "--encoding", "windows-1251")
     assert "Ольга Ким (5152)" in named.out
     for typed, words in {
-        ("user", "import", f"{file}.none"): "cannot be read",
+        ("user", "import", f"{file}.none"): "can't be read",
         ("user", "import", str(file), "--encoding", "runes"): "no encoding runes",
-        ("user", "import", str(file), "--encoding", "utf-16"): "is not in utf-16",
+        ("user", "import", str(file), "--encoding", "utf-16"): "isn't in utf-16",
     }.items():
         ran = await company.vpnbot(*typed)
         assert (ran.code, ran.err.count("\n")) == (1, 1)

@@ -34,7 +34,7 @@ async def test_not_me_cuts_a_real_session() -> None:
             await _looks(company)
             asked = await anna.hears("used for the first time")
             assert f"From {HOME}." in asked.text
-            assert "The device says that it’s Linux." in asked.text
+            assert "The device says that it runs Linux." in asked.text
             await anna.taps("Yes, that was me", message=asked)
             await anna.hears("You said that this was you")
             await company.kill()

@@ -34,7 +34,7 @@ async def at_rest(company: Company) -> None:
 async def asked(company: Company) -> PersonChat:
     who = await company.hires()
     await who.says("/requestvpn")
-    await who.hears("is with the admins")
+    await who.hears("waits for the admins")
     for admin in (company.boris, company.clara):
         await company.card(admin, who)
     await at_rest(company)
@@ -92,7 +92,7 @@ async def test_an_older_bot_api_gets_plain_text(company: Company) -> None:
     for method in ("sendMessage", "sendDocument", "editMessageText"):
         meet(company, method, OldTags("b"), _ALWAYS)
     await who.says("/requestvpn")
-    asked = await who.hears("is with the admins")
+    asked = await who.hears("waits for the admins")
     assert "office, 7 days" in asked.text
     await company.boris.taps("Approve", message=await company.card(company.boris, who))
     document = await who.receives_document()

@@ -126,7 +126,7 @@ async def test_one_that_cannot_be_used(company: Company) -> None:
         ran = await company.vpnbot(command, ALL_PROXY=f"socks4://{USER}:{WORD}@127.0.0.1:9")
         said = ran.out + ran.err
         assert ran.code == 1
-        assert "ALL_PROXY in the environment names a proxy that vpnbot cannot use" in said
+        assert "ALL_PROXY in the environment names a proxy that vpnbot can't use" in said
         assert "Traceback" not in said
         assert WORD not in said
 
@@ -218,12 +218,12 @@ async def _asked(newcomer: Newcomer, socks: Proxy) -> None:
     flags = [part for flag in newcomer.flags.items() for part in flag]
     clear = _Clear(newcomer.home, newcomer.keep, newcomer.url, newcomer.port)
     async with Terminal(clear, *flags) as terminal:
-        await terminal.answers("Telegram cannot be reached", "")
-        await terminal.answers("A proxy (it is not shown", "nonsense\n")
-        await terminal.answers("This is no proxy", "")
-        await terminal.answers("A proxy (it is not shown", "socks5://127.0.0.1:9\n")
-        await terminal.answers("Telegram does not answer", "")
-        await terminal.answers("A proxy (it is not shown", f"{socks.url}\n")
+        await terminal.answers("Telegram can't be reached", "")
+        await terminal.answers("A proxy (it isn't shown", "nonsense\n")
+        await terminal.answers("This isn't a proxy", "")
+        await terminal.answers("A proxy (it isn't shown", "socks5://127.0.0.1:9\n")
+        await terminal.answers("Telegram doesn't answer", "")
+        await terminal.answers("A proxy (it isn't shown", f"{socks.url}\n")
         await terminal.answers("That is @", "")
         assert await terminal.ends() == 0, terminal.said
     assert WORD not in terminal.said

@@ -75,7 +75,7 @@ async def test_root_writes_a_server_where_root_says(newcomer: Newcomer) -> None:
     give(trusted)
     os.chown(trusted, 0, 0)
     ran = await types(newcomer, "server", "deploy", "office")
-    assert (ran.code, "Root has not deployed" in ran.err) == (1, True), ran
+    assert (ran.code, "Root hasn't deployed" in ran.err) == (1, True), ran
 
     # Another CA than the one that root knows there.
     writes(newcomer, f"UPDATE servers SET directory = '{office}'")

@@ -63,9 +63,9 @@ async def test_what_ends_a_bot(company: Company) -> None:
         company.vpnbot("run", **third, VPNBOT_ADMIN_IDS=""),
         _poll_until_it_gives_up(company),
     )
-    one_line(refused, "Telegram does not know the token")
+    one_line(refused, "Telegram doesn't know the token")
     one_line(no_words, "VPNBOT_BOT_TOKEN_FILE")
-    one_line(shut, "passphrase does not open")
+    one_line(shut, "passphrase doesn't open")
     one_line(nobody, "VPNBOT_ADMIN_IDS")
     assert polled == 1
     assert "Another program fetches this bot's updates" in company.log.splitlines()[-1]
@@ -97,7 +97,7 @@ async def test_a_wrong_passphrase_changes_nothing(company: Company) -> None:
         ),
     )
     for each in ran:
-        one_line(each, "passphrase does not open")
+        one_line(each, "passphrase doesn't open")
     assert company.dump() == before
     assert not output.exists()
 

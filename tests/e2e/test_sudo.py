@@ -97,7 +97,7 @@ async def test_a_server_is_deployed_as_root_by_an_account_that_may_use_sudo(rig:
     # 1. Nothing without it; and what is said then is what lets it.
     ran = await rig.deploys()
     assert ran.code == 1
-    assert "does not become root by sudo ('sudo: a password is required')" in ran.err
+    assert "doesn't become root by sudo ('sudo: a password is required')" in ran.err
     line = ran.err.strip().rpartition("need it: ")[2]
     assert line.startswith(f"{rig.olga} ALL=(root) NOTAFTER=")
     assert not rig.place.exists()

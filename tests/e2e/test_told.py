@@ -65,7 +65,7 @@ async def test_everything_follows_a_profile_to_its_end(company: Company) -> None
     for chat, card in ((boris, first), (clara, second)):
         assert "✅" not in (await becomes(chat, card, "Clara ended it")).text
     # A line to the other admin, and no receipt.
-    line = await boris.hears(f"Clara ended {company.name_of(who)}’s access to office.")
+    line = await boris.hears(f"Clara is ending {company.name_of(who)}’s access to office.")
     assert len(line.text.splitlines()) == 1
     assert not receipts_about(company, boris, who)
 
@@ -109,7 +109,7 @@ async def test_an_earlier_answer_to_myvpn_has_no_buttons(company: Company) -> No
 async def test_who_blocked_the_bot_reads_what_happened(company: Company) -> None:
     who, boris, clara = await company.hires(), company.boris, company.clara
     first, second = await asks(company, who, "/requestvpn 2h office printing")
-    mine = await who.hears("is with the admins")
+    mine = await who.hears("waits for the admins")
     who.blocks_bot()
     await boris.taps("Approve", message=first)
     name = company.name_of(who)
@@ -137,7 +137,7 @@ async def test_a_tap_on_what_is_stale_mends_it(company: Company) -> None:
     """An older version has sent it, or an edit got lost: the button says what is so, and goes."""
     who = await company.hires()
     card, _ = await asks(company, who, "/requestvpn 2h office")
-    mine = await who.hears("is with the admins")
+    mine = await who.hears("waits for the admins")
     cancel = mine.button("Cancel")
     assert cancel
     assert cancel.callback_data
@@ -151,7 +151,7 @@ async def test_a_tap_on_what_is_stale_mends_it(company: Company) -> None:
 async def test_who_is_removed_while_asking(company: Company) -> None:
     who, boris, clara = await company.hires(), company.boris, company.clara
     first, second = await asks(company, who, "/requestvpn 2h office")
-    mine = await who.hears("is with the admins")
+    mine = await who.hears("waits for the admins")
     name = company.name_of(who)
     await boris.says(f"/remove {name}")
     await boris.hears(f"{name} is off the allowlist")

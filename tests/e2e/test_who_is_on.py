@@ -75,7 +75,7 @@ class Guard:
     async def looks(self) -> None:
         self._machine.gone_by += MINUTE
         await self._keeper.sweep()
-        await asyncio.gather(*self._keeper._jobs.values())
+        await asyncio.gather(*self._keeper._jobs())
 
     async def said(self, code: str) -> list[str]:
         """What the admin was told under this name, each with the names in it."""

@@ -34,12 +34,16 @@ class What(StrEnum):
     LOOK = "look"  # a look finds who is connected
     LINK = "link"
     SETTINGS = "settings"
+    MOVED = "moved"  # somebody left the admins' group, or came into it
     USE = "use"  # a profile was seen connected
 
 
 # What nobody in the town does.
 BY_ITSELF = frozenset(
-    {What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE, What.LOOK}
+    {
+        *(What.TIME, What.DELIVERY, What.PROOF, What.SETTINGS, What.LINK, What.USE, What.LOOK),
+        What.MOVED,
+    }
 )
 
 
@@ -54,6 +58,11 @@ class Laws:
     default_duration: int = 604_800
     max_duration: int = 30 * 86_400
     ttl: int = 86_400
+
+    @property
+    def several(self) -> bool:
+        """Whether there is anything that takes more than one."""
+        return self.needed(self.max_duration) > 1
 
     def needed(self, duration: int) -> int:
         if self.long_duration is None or duration < self.long_duration:

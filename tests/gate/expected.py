@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.gate.case import SECOND, SERVERS, Case, What, seconds
 from tests.gate.later import forgotten, is_over, waits
+from tests.gate.left import missing_in_leavings
 from tests.gate.meaning import (
     changes,
     denies,
@@ -13,7 +14,7 @@ from tests.gate.meaning import (
     removed_by_word,
     revoked_by_word,
 )
-from tests.gate.people import missing_in_people
+from tests.gate.people import is_kept_by_another, missing_in_people
 from tests.gate.say import is_enough, may_agree, may_deny, undoes
 from tests.gate.snapshot import LIVE, Grant, Request
 from tests.gate.standing import kept_back
@@ -30,6 +31,7 @@ def missing(case: Case) -> Iterator[str]:
         for grant in case.before.earlier(used):
             if case.after.grants[grant.id].state in LIVE:
                 yield f"{grant.id} works beside {used.id}, which was used"
+    yield from missing_in_leavings(case)
     if case.deed.hurried or case.deed.again or not case.is_known:
         return
     if case.deed.what is What.TIME:
@@ -81,7 +83,8 @@ def _appointed(case: Case) -> Iterator[str]:
     match case.arguments if case.is_admin and case.commands("role") else []:
         case [whom, "admin" | "auditor" as role] | [whom, "approver" as role, "dev"]:
             is_number = whom.isascii() and whom.isdigit() and 0 < int(whom) < 2**52
-            if is_number and int(whom) not in case.laws.admins:
+            is_for_several = case.laws.several and role != "auditor"
+            if is_number and int(whom) not in case.laws.admins and not is_for_several:
                 given = case.after.roles.get(int(whom))
                 if given is None or given.role != role:
                     yield f"{whom} was not given a role"
@@ -102,7 +105,8 @@ def _paused_by_word(case: Case) -> Iterator[str]:
     can = any(case.before.is_allowed(one) for one in paused_by_word(case))
     if can and " until " not in case.rest and not paused_by_word(case) <= case.after.paused.keys():
         yield "somebody was not paused, by an admin's word"
-    if paused_by_word(case, "resume") & case.after.paused.keys():
+    resumed = paused_by_word(case, "resume") & case.after.paused.keys()
+    if any(not is_kept_by_another(case, one) for one in resumed):
         yield "somebody is still paused, by an admin's word"
 
 

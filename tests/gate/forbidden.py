@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tests.gate.case import BY_ITSELF, SECOND, Case, What
 from tests.gate.later import beginning_of, begins, comes, is_given, waits
+from tests.gate.left import broken_in_leavings
 from tests.gate.meaning import (
     asks_for_more_time,
     changes,
@@ -41,6 +42,7 @@ _PATHS = frozenset(
 def broken_rules(case: Case) -> Iterator[str]:
     yield from _nothing_at_all(case)
     yield from broken_in_people(case)
+    yield from broken_in_leavings(case)
     yield from _new_requests(case)
     yield from _requests(case)
     yield from _decisions(case)

@@ -37,6 +37,7 @@ from bot.access.permission import THE_BOT, Actor
 from bot.access.usage import Use
 from bot.chat import cards, joining
 from bot.chat import farewells as chat_farewells
+from bot.chat import leaving as chat_leaving
 from bot.chat import not_me as chat_not_me
 from bot.chat import soon_over as soon_over_chat
 from bot.chat.buttons import Keyboard, from_payload
@@ -46,7 +47,7 @@ from bot.core import Core
 from bot.process.reserve import Reserve
 from storage.database import Database
 from storage.group_records import Group, GroupName
-from storage.joining_records import FarewellId
+from storage.joining_records import FarewellId, LeavingId
 from storage.records import (
     ChatId,
     Grant,
@@ -60,7 +61,7 @@ from storage.records import (
 )
 from storage.transaction import Transaction
 from storage.use_records import AskedUseId
-from tests.gate import standing
+from tests.gate import standing, updates
 from tests.gate.case import SERVERS, Laws, Shown, card_shows, question_shows
 from tests.gate.snapshot import Row, Snapshot
 from tests.gate.updates import Json
@@ -87,7 +88,7 @@ _OLD = tuple(
     )
 )
 # What is rendered when it is sent.
-_BESIDE = frozenset({"knock", "reminder", "asked_use", "farewell"})
+_BESIDE = frozenset({"knock", "reminder", "asked_use", "farewell", "leaving"})
 _RENDERED = _BESIDE | {"card", "asked", "edit_card"}
 OPERATOR = Actor(key="system:olga", name="olga", is_operator=True)
 
@@ -152,6 +153,7 @@ class Gate:
             approvals=laws.approvals,
             long_duration=laws.long_duration,
             long_approvals=laws.long_approvals,
+            group=updates.SUPERGROUP["id"],
         )
         chance = Chance(
             serial=self._serial,
@@ -196,11 +198,11 @@ class Gate:
         async with self.database.writing() as tx:
             await importing.take_in(self.case(tx, OPERATOR), _OLD)
 
-    async def takes(self, *updates: Json) -> None:
+    async def takes(self, *sent: Json) -> None:
         """Stores updates as the poller does, and lets the worker work them off."""
         items = [
             InboxItem(update["update_id"], ChatId(sender_of(update)), json.dumps(update), self.now)
-            for update in updates
+            for update in sent
         ]
         async with self.database.writing() as tx:
             await tx.inbox.store(items)
@@ -322,6 +324,9 @@ class Gate:
         if row.kind == OutboxKind.FAREWELL:
             number = FarewellId(row.payload["farewell"])
             return _data((await chat_farewells.view_of(self.case(tx, THE_BOT), number)).keyboard)
+        if row.kind == OutboxKind.LEAVING:
+            asked = LeavingId(row.payload["leaving"])
+            return _data((await chat_leaving.view_of(self.case(tx, THE_BOT), asked)).keyboard)
         if row.kind == OutboxKind.ASKED_USE:
             use = AskedUseId(row.payload["use"])
             return _data((await chat_not_me.view_of(self.case(tx, THE_BOT), use)).keyboard)

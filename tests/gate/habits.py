@@ -77,12 +77,14 @@ SECOND_TAPS = frozenset(
         "nm",
         "ur",
         "wm",
+        "lv",
+        "lvk",
     }
 )
 INVENTED = (
     *("rpy", "rmy", "rp", "rm", "dn", "cx", "ch", "wy", "mi", "nu", "cd", "dw", "dr", "ds", "guy"),
     *("npy", "rgy", "gu", "np", "rg", "on", "op", "oc", "no", "zz", "ol", "cs", "pw", "tr", "kw"),
-    *("ky", "pa", "pay", "rs", "aly", "jny", "nm", "wm", "ur"),
+    *("ky", "pa", "pay", "rs", "aly", "jny", "nm", "wm", "ur", "lv", "lvk"),
     *("mt", "ag", "an", "ew"),
 )
 ROLES = (

@@ -33,7 +33,9 @@ def begins(case: Case, old: Request, new: Request) -> bool:
     """It is given to somebody who may have it then, by nobody's tap."""
     may_have = case.before.is_allowed(old.user_id) and old.user_id not in case.after.paused
     longest = min(old.duration, case.laws.max_duration)
-    return comes(case, old) and may_have and new.duration == longest
+    # Those who said yes have to have a say by then, and to be enough.
+    is_agreed = len(case.agreed(old, case.before)) >= case.laws.needed(longest)
+    return comes(case, old) and may_have and is_agreed and new.duration == longest
 
 
 def is_given(case: Case, grant: Grant, old: Request, new: Request) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tests.gate.case import SECOND, Case, What
+from tests.gate.left import is_removed_by_card
 from tests.gate.meaning import (
     appoints,
     grouped_by_word,
@@ -126,6 +127,7 @@ def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
 
 def removes(case: Case, user_id: int) -> bool:
     by_tap = case.is_admin and case.taps_on("rmy", user_id) and case.answers
+    by_tap = by_tap or is_removed_by_card(case, user_id)
     return by_tap or user_id in removed_by_word(case)
 
 
@@ -145,12 +147,24 @@ def _paused_people(case: Case) -> Iterator[str]:
         leaves = any(removes(case, x) for x in theirs)
         if not (one in paused_by_word(case, "resume") or by_tap or is_due or leaves):
             yield f"{one} was resumed, and no admin did it"
+        if is_kept_by_another(case, one) and not leaves:
+            yield f"{one} let themselves in again"
     for one in before.keys() & after.keys():
         if before[one] != after[one] and one not in paused_by_word(case):
             theirs = case.before.accounts_of(one)
             by_tap = case.is_admin and case.answers and any(case.taps_on("pay", x) for x in theirs)
             if not by_tap:
                 yield f"{one} is paused until another day, and no admin said so"
+        if before[one] != after[one] and is_kept_by_another(case, one):
+            yield f"{one} changed until when they are paused themselves"
+
+
+def is_kept_by_another(case: Case, paused: int) -> bool:
+    """Whether whoever acts is this one, whom somebody else has paused."""
+    by = case.before.paused_by.get(paused, "")
+    whose = int(by.removeprefix("telegram:")) if by.startswith("telegram:") else 0
+    is_own = case.same_person(paused, case.deed.person)
+    return is_own and not case.same_person(whose, paused)
 
 
 # --- roles
@@ -168,6 +182,10 @@ def _roles(case: Case) -> Iterator[str]:
         is_again = given is not None and was_before(case, user_id).role == given.role
         if not is_over and not appoints(case, user_id) and not is_again:
             yield f"the role of {user_id} changed, and no admin said so"
+        had = before.roles.get(user_id)
+        may_decide = given is not None and given.role != "auditor"
+        if may_decide and not is_again and case.laws.several and (not had or had.role != "admin"):
+            yield f"{user_id} may decide by the word of one, where several have to agree"
     for user_id in before.groups.keys() | after.groups.keys():
         if before.groups.get(user_id) == after.groups.get(user_id):
             continue

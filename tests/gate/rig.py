@@ -181,6 +181,9 @@ def _changes(before: Snapshot, after: Snapshot) -> Counter[str]:
         found["linked"] += known is not None and known.user_id != grant.user_id
     for user_id, role in after.roles.items():
         found[f"role {role.role}"] += before.roles.get(user_id) != role
+    for number, leaving in after.leavings.items():
+        asked_before = before.leavings.get(number)
+        found[f"leaving {leaving.state}"] += asked_before is None or asked_before != leaving
     answered = [one for one in after.knocks.values() if one.answered_at is not None]
     found["let in"] += sum(
         after.is_allowed(one.user_id) and not before.is_allowed(one.user_id) for one in answered

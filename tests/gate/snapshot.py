@@ -124,6 +124,16 @@ class Farewell:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """Somebody who seems to have left, and what was decided."""
+
+    id: int
+    user_id: int
+    cause: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskedUse:
     """A use of a profile that its owner was asked about."""
 
@@ -163,6 +173,8 @@ class Snapshot:
     notes: dict[int, Notes]
     # The accounts that are paused, and until when.
     paused: dict[int, int | None]
+    # By whom, as the trail names them.
+    paused_by: dict[int, str]
     roles: dict[int, Role]
     # The groups that each account was put into.
     groups: dict[int, frozenset[str]]
@@ -171,6 +183,7 @@ class Snapshot:
     knocks: dict[int, Knock]
     asked_uses: dict[int, AskedUse]
     farewells: dict[int, Farewell]
+    leavings: dict[int, Leaving]
     # Only what is new since the look before.
     said: tuple[Row, ...]
     trail: tuple[Entry, ...]
@@ -182,7 +195,7 @@ class Snapshot:
         """What nobody without a right may change."""
         people = {one.id: (one.name, one.allowed, one.same_as) for one in self.people.values()}
         access = self.requests, self.decisions, self.grants, self.paused, self.asked_uses
-        return people, *access, self.roles, self.groups, self.farewells
+        return people, *access, self.roles, self.groups, self.farewells, self.leavings
 
     @property
     def listed(self) -> dict[int, int]:
@@ -282,12 +295,14 @@ class Eye:
             grants={row[0]: Grant(*row) for row in self._all("grants", Grant)},
             notes={row[0]: Notes(*row) for row in self._all("request_notes", Notes, order="1")},
             paused=dict(self._database.execute("SELECT user_id, until FROM pauses")),
+            paused_by=dict(self._database.execute('SELECT user_id, "by" FROM pauses')),
             roles=self._roles(),
             groups=self._groups(),
             newcomers=self._newcomers(),
             knocks={row[0]: Knock(*row) for row in self._all("knocks", Knock, order="user_id")},
             asked_uses={row[0]: AskedUse(*row) for row in self._all("asked_uses", AskedUse)},
             farewells=self._farewells(),
+            leavings={row[0]: Leaving(*row) for row in self._all("leavings", Leaving)},
             said=said,
             trail=trail,
             failed=failed.fetchone()[0],

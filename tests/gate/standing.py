@@ -2,12 +2,32 @@
 
 from collections.abc import Iterator
 
-from tests.gate.case import Case, deciders
+from tests.gate.case import SECOND, Case, deciders
 from tests.gate.snapshot import Request
 
 GROUP = "oncall"
 ACTOR = f"group:{GROUP}"
 LONGEST = 8 * 3600
+
+
+_DAY = 86_400 * SECOND
+
+
+def is_held_back(case: Case, request: Request) -> bool:
+    """Whether an admin has decided anything against whoever asks, within a day."""
+    accounts = case.before.accounts_of(request.user_id)
+    since = case.deed.at - _DAY
+    said = [
+        one.decided_at or 0
+        for one in case.before.requests.values()
+        if one.user_id in accounts and one.state == "denied"
+    ]
+    ended = [
+        one.revoked_at or 0
+        for one in case.before.grants.values()
+        if one.user_id in accounts and one.end_reason in {"revoked", "removed"}
+    ]
+    return any(at > since for at in (*said, *ended))
 
 
 def stands(case: Case, request: Request) -> bool:
@@ -28,6 +48,7 @@ def stands(case: Case, request: Request) -> bool:
         and case.may_have
         and case.same_person(request.user_id, case.deed.person)
         and not has
+        and not is_held_back(case, request)
     )
 
 

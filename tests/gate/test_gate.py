@@ -59,7 +59,8 @@ _HAPPENS = (
     *("grant revoked revoked", "grant expired ended", "refused", "linked", "told how"),
     *("role admin", "role approver", "role auditor", "role over"),
     *("let in", "given at once", "request scheduled", "begun", "not begun", "reminded"),
-    *("grant revoking stolen", "put back"),
+    *("grant revoking stolen", "put back", "leaving open", "leaving kept", "leaving back"),
+    "leaving removed",
 )
 
 

@@ -361,6 +361,18 @@ class Town(RuleBasedStateMachine):
         who = self._anybody(data)
         self._puts(updates.membership(updates.chat(who), who, status), What.STOPPED, who)
 
+    @rule(data=st.data(), status=st.sampled_from(("left", "left", "kicked", "member")))
+    def leaves_the_group(self, data: st.DataObject, status: str) -> None:
+        """Or another one, which counts for nothing; and an admin answers, or somebody else."""
+        who = _one(data, (*MEMBERS, *MEMBERS, *ALL))
+        place = _one(data, (*(updates.SUPERGROUP,) * 3, updates.GROUP))["id"]
+        is_ours = place == updates.SUPERGROUP["id"]
+        moved = ("left" if status != "member" else "back") if is_ours else "elsewhere"
+        self._puts(updates.moves(who, place, status), What.MOVED, who, text=moved)
+        if (cards := self._newest("lv", "lvk")) and _is_so(data):
+            admin = _one(data, (*self._admins, *self._admins, self._anybody(data)))
+            self._taps(data, admin, _one(data, cards))
+
     # --- what happens by itself
 
     @precondition(when.in_state("reserved", "issued"))

@@ -58,6 +58,20 @@ def void(user_id: int, text: str, data: str, kind: int) -> Json:
     return _VOID[kind % len(_VOID)](user_id, text, data)
 
 
+def moves(user_id: int, group: int, status: str) -> Json:
+    """Somebody comes into a group, or leaves it."""
+    until = {"until_date": 0} if status == "kicked" else {}
+    return {
+        "chat_member": {
+            "chat": SUPERGROUP | {"id": group},
+            "from": user(user_id),
+            "date": _DATE,
+            "old_chat_member": {"user": user(user_id), "status": "member"},
+            "new_chat_member": {"user": user(user_id), "status": status} | until,
+        }
+    }
+
+
 def membership(place: Json, user_id: int, status: str) -> Json:
     member: Json = {"user": BOT, "status": status}
     if status == "kicked":

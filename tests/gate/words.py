@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 from tests.gate.case import SECOND, Case, What, deciders
+from tests.gate.left import who_is_asked
+from tests.gate.say import may_deny
 from tests.gate.snapshot import LIVE, Grant, Request, Row
 
 # Word by word: a stranger learns nothing else.
@@ -15,10 +17,7 @@ ASK_TO_JOIN = [[{"text": "Ask to join", "data": "jn", "style": "primary"}]]
 KEPT = "Nothing was changed."
 # Who asks to join, whether an admin can be reached or not.
 KNOCKED = (
-    (
-        "Asked. You’ll hear from me here when an admin has decided.\n\n"
-        "Your Telegram id is <code>{id}</code>."
-    ),
+    ("Asked. When an admin decides, you hear it here.\n\nYour Telegram id is <code>{id}</code>."),
     (
         "I can’t reach any admin at the moment. Please tell yours that you asked, and send them "
         "your Telegram id: <code>{id}</code>."
@@ -53,14 +52,27 @@ def _may_hear(case: Case, row: Row) -> bool:
 def _betrayed(case: Case, row: Row) -> Iterator[str]:
     """Who is no admin reads of nobody else's access, nor of what is nobody's.
 
-    What somebody has by another account of theirs is their own.
+    What somebody has by another account of theirs is their own. Whoever decides on more time reads
+    for which profile.
     """
     said = json.dumps(row.payload)
+    decided_on = _decided_on(case)
     reader = case.after.person_of(row.chat_id)
     for grant in case.after.grants.values():
         is_own = grant.user_id is not None and case.after.person_of(grant.user_id) == reader
-        if not is_own and any(mark in said for mark in _marks(grant)):
+        is_asked_about = decided_on is not None and decided_on.id == grant.id
+        if not (is_own or is_asked_about) and any(mark in said for mark in _marks(grant)):
             yield f"{row.chat_id} was told of {grant.id}"
+
+
+def _decided_on(case: Case) -> Grant | None:
+    """The profile that is to last for longer, where whoever has a say asks for reasons for a no."""
+    number = case.tapped[1] if case.taps("dw") and len(case.tapped) == 2 else ""
+    is_number = number.isascii() and number.isdecimal()
+    request = case.before.requests.get(int(number)) if is_number else None
+    if request is None or not may_deny(case, request):
+        return None
+    return case.before.extended(request)
 
 
 def _marks(grant: Grant) -> Iterable[str]:
@@ -193,6 +205,7 @@ _AUDIENCE: dict[str, Callable[[Case, Row], Iterable[int]]] = {
     "invitation": _admins,
     "knock": _admins,
     "farewell": _whoever_acts,
+    "leaving": who_is_asked,
     "asked_use": _used_owner,
     "cut_session": _admins,
     "asked": _asker,

@@ -216,7 +216,7 @@ class TestLoad:
         assert answer.stdout.strip() == f"{leaf}: OK"
 
     def test_another_passphrase(self, made_folder: Path) -> None:
-        with pytest.raises(WrongPassphrase, match=r"does not open .*ca\.p12") as caught:
+        with pytest.raises(WrongPassphrase, match=r"doesn't open .*ca\.p12") as caught:
             load_authority(made_folder, "another one")
         assert "another one" not in str(caught.value)
 
@@ -313,21 +313,21 @@ class TestDamaged:
     def test_truncated_certificate(self, ca_folder: Path, share: float) -> None:
         content = (ca_folder / CERTIFICATE_FILE).read_bytes()
         put(ca_folder, CERTIFICATE_FILE, content[: int(len(content) * share)])
-        self.damaged(ca_folder, "not a CA's certificate")
+        self.damaged(ca_folder, "isn't a CA's certificate")
 
     def test_a_clients_certificate(self, ca_folder: Path, authority: Authority) -> None:
         put(ca_folder, CERTIFICATE_FILE, client(authority).certificate_pem.encode())
-        self.damaged(ca_folder, "not a CA's certificate")
+        self.damaged(ca_folder, "isn't a CA's certificate")
 
     def test_a_certificate_that_says_nothing_of_cas(self, ca_folder: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = without_extensions(key.public_key()).sign(key, hashes.SHA256())
         put(ca_folder, CERTIFICATE_FILE, certificate.public_bytes(Encoding.PEM))
-        self.damaged(ca_folder, "not a CA's certificate")
+        self.damaged(ca_folder, "isn't a CA's certificate")
 
     def test_another_cas_certificate(self, ca_folder: Path, stranger: Authority) -> None:
         put(ca_folder, CERTIFICATE_FILE, stranger.certificate_pem.encode())
-        self.damaged(ca_folder, "do not belong together")
+        self.damaged(ca_folder, "don't belong together")
 
     def test_a_key_that_does_not_match_the_copy_beside_it(
         self, ca_folder: Path, stranger: Authority

@@ -138,7 +138,7 @@ class TestEnds:
         (entry,) = [each for each in pki.entries if each.serial == 2]
         assert entry.not_after == datetime(2061, 1, 1, tzinfo=UTC)
         (finding,) = told(pki, PkiFindingCode.DIFFERING_CERTIFICATE)
-        assert "it ends on 2061-01-01 00:00:00, it names bob" in finding.detail
+        assert "it ends on 2061-01-01 00:00 UTC, it names bob" in finding.detail
 
     def test_a_client_and_a_server_of_one_serial(self, keys: EasyRsa2) -> None:
         again = EasyRsa2(keys.folder.parent / "again" / "keys")

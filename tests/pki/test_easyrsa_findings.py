@@ -197,7 +197,7 @@ class TestFiles:
         found = only(read(keys.folder), PkiFindingCode.DIFFERING_CERTIFICATE)
         assert (found.names, found.serials) == (("eternal",), (5,))
         assert found.paths == (keys.folder / "05.pem",)
-        assert found.detail == "it ends on 2061-01-01 00:00:00"
+        assert found.detail == "it ends on 2061-01-01 00:00 UTC"
         eternal = read(keys.folder).entries[4]
         assert eternal.not_after == datetime(2061, 1, 1, tzinfo=UTC)
         assert (eternal.end_known, eternal.purpose) == (True, Purpose.CLIENT)

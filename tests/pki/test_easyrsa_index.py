@@ -109,18 +109,18 @@ class TestLines:
         (LINE.replace("V", "", 1), "none of V, R and E"),
         (LINE.replace("V", "v", 1), "none of V, R and E"),
         (LINE.replace("/CN=anna", ""), "it names nobody"),
-        (LINE.replace("290226140024Z", ""), "its expiry date is no date"),
-        (LINE.replace("290226140024Z", "290226140024"), "its expiry date is no date"),
-        (LINE.replace("290226140024Z", "290230140024Z"), "its expiry date is no date"),
-        (LINE.replace("290226140024Z", "290226140060Z"), "its expiry date is no date"),
-        (LINE.replace("290226140024Z", "٢٩0226140024Z"), "its expiry date is no date"),
-        (LINE.replace("290226140024Z", "00000101000000Z"), "its expiry date is no date"),
-        (LINE.replace("\t\t", "\t261124140027Z\t"), "is not marked as revoked"),
-        (REVOKED.replace("261124140027Z{}", ""), "its revocation date is no date"),
-        (REVOKED.format(",because"), "a reason for revocation that is not known"),
-        (REVOKED.format(",removeFromCRL"), "a reason for revocation that is not known"),
-        (REVOKED.format(",keyTime"), "a reason for revocation that is not known"),
-        (REVOKED.format(",superseded,again"), "a reason for revocation that is not known"),
+        (LINE.replace("290226140024Z", ""), "its expiry date isn't a date"),
+        (LINE.replace("290226140024Z", "290226140024"), "its expiry date isn't a date"),
+        (LINE.replace("290226140024Z", "290230140024Z"), "its expiry date isn't a date"),
+        (LINE.replace("290226140024Z", "290226140060Z"), "its expiry date isn't a date"),
+        (LINE.replace("290226140024Z", "٢٩0226140024Z"), "its expiry date isn't a date"),
+        (LINE.replace("290226140024Z", "00000101000000Z"), "its expiry date isn't a date"),
+        (LINE.replace("\t\t", "\t261124140027Z\t"), "isn't marked as revoked"),
+        (REVOKED.replace("261124140027Z{}", ""), "its revocation date isn't a date"),
+        (REVOKED.format(",because"), "a reason for revocation that isn't known"),
+        (REVOKED.format(",removeFromCRL"), "a reason for revocation that isn't known"),
+        (REVOKED.format(",keyTime"), "a reason for revocation that isn't known"),
+        (REVOKED.format(",superseded,again"), "a reason for revocation that isn't known"),
         (LINE.replace("35AEE5B7", ""), "its serial number"),
         (LINE.replace("35AEE5B7", "00"), "its serial number"),
         (LINE.replace("35AEE5B7", "-01"), "its serial number"),
@@ -144,7 +144,7 @@ def test_a_serial_that_comes_twice() -> None:
 
 
 def test_what_is_no_text() -> None:
-    with pytest.raises(DamagedPki, match="line 1: it is not text"):
+    with pytest.raises(DamagedPki, match="line 1: it isn't text"):
         rows(LINE.encode().replace(b"anna", b"\xff") + b"\n")
 
 

@@ -107,7 +107,7 @@ def test_a_second_name(keys: Path, tmp_path: Path) -> None:
 def test_outside_of_the_folder(keys: Path, tmp_path: Path, path: str) -> None:
     for name in ("other", "keys2"):
         shutil.copytree(keys, tmp_path / name)
-    refused(keys, (keys / "anna.key", tmp_path / path), "is not in")
+    refused(keys, (keys / "anna.key", tmp_path / path), "isn't in")
 
 
 @pytest.mark.parametrize("name", ["ca.key", "server.crt", "index.txt"])
@@ -127,17 +127,17 @@ def test_a_key_that_has_a_passphrase_by_now(keys: Path) -> None:
 def test_one_that_is_gone_by_now(keys: Path) -> None:
     paths = found(keys)
     (keys / "held.key").unlink()
-    refused(keys, paths, r"held\.key cannot be reached \(No such file")
+    refused(keys, paths, r"held\.key can't be reached \(No such file")
 
 
 def test_a_folder_that_is_gone_by_now(keys: Path) -> None:
-    refused(keys, (keys / "inline" / "anna.inline",), r"inline cannot be reached \(No such file")
+    refused(keys, (keys / "inline" / "anna.inline",), r"inline can't be reached \(No such file")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 @pytest.mark.parametrize(
     ("mode", "said"),
-    [(0o644, "anna.key could not be removed (Permission denied)"), (0o600, "cannot be reached")],
+    [(0o644, "anna.key couldn't be removed (Permission denied)"), (0o600, "can't be reached")],
 )
 def test_what_the_system_refuses(keys: Path, open_folder: Path, mode: int, said: str) -> None:
     copy = copied(keys, open_folder)

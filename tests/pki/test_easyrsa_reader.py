@@ -278,24 +278,24 @@ class TestOldCrls:
 
     def test_of_another_ca(self, old: EasyRsa2, easyrsa2: EasyRsa2) -> None:
         shutil.copy(easyrsa2.folder / "crl.pem", old.folder)
-        refused(old.folder, r"crl\.pem was not signed by the CA beside it; run `easyrsa gen-crl`")
+        refused(old.folder, r"crl\.pem wasn't signed by the CA beside it; run `easyrsa gen-crl`")
 
     def test_of_a_ca_with_another_name(self, old: EasyRsa2, tmp_path: Path) -> None:
         other = EasyRsa2(tmp_path / "other", subject="/CN=Other")
         other.sign_crl()
         shutil.copy(other.folder / "crl.pem", old.folder)
-        refused(old.folder, r"crl\.pem was not signed by the CA beside it")
+        refused(old.folder, r"crl\.pem wasn't signed by the CA beside it")
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"-----BEGIN X509 CRL-----\n"])
     def test_damaged(self, old: EasyRsa2, content: bytes) -> None:
         (old.folder / "crl.pem").write_bytes(content)
-        refused(old.folder, r"crl\.pem is not a whole CRL; run `easyrsa gen-crl`")
+        refused(old.folder, r"crl\.pem isn't a whole CRL; run `easyrsa gen-crl`")
 
     def test_truncated(self, old: EasyRsa2) -> None:
         old.sign_crl()
         crl = old.folder / "crl.pem"
         crl.write_bytes(crl.read_bytes()[:200])
-        refused(old.folder, r"crl\.pem is not a whole CRL")
+        refused(old.folder, r"crl\.pem isn't a whole CRL")
 
 
 class TestOldKeys:
@@ -343,7 +343,7 @@ class TestOldKeys:
     def test_another_cas(self, old: Path, tmp_path: Path) -> None:
         other = EasyRsa2(tmp_path / "other")
         shutil.copy(other.folder / "ca.key", old)
-        with pytest.raises(UnfitAuthority, match="do not belong together"):
+        with pytest.raises(UnfitAuthority, match="don't belong together"):
             open_key(read(old), None)
 
     @pytest.mark.parametrize("algorithm", ["ed25519", "DSA"])
@@ -360,13 +360,13 @@ class TestOldKeys:
         key = old / "ca.key"
         head, *body = key.read_text().splitlines(keepends=True)
         key.write_text(head + "".join(body).replace("A", "B", 1))
-        with pytest.raises(DamagedPki, match=r"ca\.key cannot be read as a private key"):
+        with pytest.raises(DamagedPki, match=r"ca\.key can't be read as a private key"):
             open_key(read(old), None)
 
     def test_gone_meanwhile(self, old: Path) -> None:
         pki = read(old)
         pki.key_path.unlink()
-        with pytest.raises(DamagedPki, match=r"ca\.key cannot be read \(No such file"):
+        with pytest.raises(DamagedPki, match=r"ca\.key can't be read \(No such file"):
             open_key(pki, None)
 
 
@@ -434,7 +434,7 @@ class TestDamaged:
     @pytest.mark.parametrize("content", ["", "hello", "-----BEGIN CERTIFICATE-----\n"])
     def test_no_certificate(self, old: Path, content: str) -> None:
         (old / "ca.crt").write_text(content)
-        refused(old, r"ca\.crt is not a certificate")
+        refused(old, r"ca\.crt isn't a certificate")
 
     def test_two_certificates(self, old: Path) -> None:
         authority = old / "ca.crt"
@@ -443,7 +443,7 @@ class TestDamaged:
 
     def test_a_clients_certificate(self, old: Path) -> None:
         shutil.copy(old / "anna.crt", old / "ca.crt")
-        refused(old, r"ca\.crt: The certificate is not a CA's", UnfitAuthority)
+        refused(old, r"ca\.crt: The certificate isn't a CA's", UnfitAuthority)
 
     def test_no_key(self, old: Path) -> None:
         shutil.copy(old / "ca.crt", old / "ca.key")

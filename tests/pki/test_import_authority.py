@@ -226,27 +226,27 @@ class TestRefused:
         assert list(folder.iterdir()) == []
 
     def test_another_key(self, tmp_path: Path, authority: Authority, stranger: Authority) -> None:
-        said = "do not belong together"
+        said = "don't belong together"
         self.refused(tmp_path, authority.certificate, key_of(stranger), said)
 
     def test_an_rsa_key_for_an_ec_certificate(self, tmp_path: Path, authority: Authority) -> None:
         key = rsa.generate_private_key(65537, 2048)
-        self.refused(tmp_path, authority.certificate, key, "do not belong together")
+        self.refused(tmp_path, authority.certificate, key, "don't belong together")
 
     def test_a_clients_certificate(self, tmp_path: Path, authority: Authority) -> None:
         issued = client(authority)
         certificate = x509.load_pem_x509_certificate(issued.certificate_pem.encode())
         key = load_pem_private_key(issued.private_key_pem.encode(), None)
-        self.refused(tmp_path, certificate, key, "not a CA's")
+        self.refused(tmp_path, certificate, key, "isn't a CA's")
 
     def test_one_that_says_nothing_of_cas(self, tmp_path: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        self.refused(tmp_path, self_signed_with(key), key, "not a CA's")
+        self.refused(tmp_path, self_signed_with(key), key, "isn't a CA's")
 
     def test_one_that_cannot_be_read(self, tmp_path: Path) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         odd = x509.UnrecognizedExtension(x509.BasicConstraints.oid, b"\x00")
-        self.refused(tmp_path, self_signed_with(key, odd), key, "certificate cannot be read")
+        self.refused(tmp_path, self_signed_with(key, odd), key, "certificate can't be read")
 
     @pytest.mark.parametrize(("certificates", "crls"), [(True, False), (False, True)])
     def test_one_that_may_not_sign_both(

@@ -140,5 +140,5 @@ def test_moved_under_another_name_with_a_right_checksum(sealed: bytes) -> None:
 
 def test_a_newer_version(sealed: bytes) -> None:
     newer = with_checksum(sealed[:11] + b"\x03" + sealed[12:-CHECKSUM])
-    with pytest.raises(DamagedKey, match="not sealed by this version"):
+    with pytest.raises(DamagedKey, match="wasn't sealed by this version"):
         unseal(newer, passphrase=PASSPHRASE, context=CONTEXT)

@@ -53,7 +53,7 @@ class TestStaticKey:
             (CLIENT, "holds a tls-crypt-v2 key of a client"),
             (KEY + KEY, "exactly one"),
             (KEY.removesuffix(FOOT + "\n"), "exactly one"),
-            (KEY.replace("0a", "0g"), "not hex"),
+            (KEY.replace("0a", "0g"), "isn't hex"),
             (static_key(bytes(255)), "has 2040 bits and not 2048"),
             (static_key(bytes(512)), "has 4096 bits and not 2048"),
             (static_key(b""), "has 0 bits"),

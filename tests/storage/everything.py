@@ -6,7 +6,13 @@ from storage.absences import Absence
 from storage.audit import AuditWanted
 from storage.clock_records import ClockAnchor, EndWarning
 from storage.group_records import Group, GroupName
-from storage.joining_records import Farewell, LeftAccount
+from storage.joining_records import (
+    Farewell,
+    Leaving,
+    LeavingCause,
+    LeavingState,
+    LeftAccount,
+)
 from storage.key_records import KeyChoice, KeyWay
 from storage.listings import GrantsWanted
 from storage.outbox import Done, Later, SetAside
@@ -235,6 +241,7 @@ async def _trail(tx: Transaction) -> None:
     await tx.audit.last_of("b")
     await tx.audit.last_number_of(["b"])
     await tx.audit.subjects_of("b")
+    await tx.audit.last_done_to("b", "group.remove")
     await tx.audit.digest_of(1)
     assert await tx.audit.first_fault() is None
 
@@ -308,6 +315,7 @@ async def _groups(tx: Transaction, grant: Grant) -> None:
     await tx.groups.join(group.name, ANNA)
     await tx.groups.members(group.name)
     await tx.groups.of_accounts([ANNA])
+    await tx.groups.of_person(ANNA)
     await tx.groups.by_account()
     await tx.addresses.owners(BERLIN)
     await tx.addresses.people_on(BERLIN)
@@ -343,6 +351,7 @@ async def _usages(tx: Transaction, grant: Grant) -> None:
     await tx.asked_uses.get(number)
     await tx.asked_uses.open_of(grant.id)
     await tx.asked_uses.asked_first([grant.id])
+    await tx.asked_uses.unanswered(ANNA, NOW, 3)
     await tx.asked_uses.answer(number, was_owner=True, now=NOW)
 
 
@@ -417,10 +426,19 @@ async def _invitations(tx: Transaction) -> None:
     farewell = Farewell(ANNA, "Anna", "2001", "Boris", NOW, NOW, 0, (left,))
     number = await tx.farewells.add(farewell)
     assert await tx.farewells.get(number) == replace(farewell, id=number)
+    await tx.farewells.lose_group("nobody")
     await tx.farewells.over(NOW)
+    await tx.farewells.lose_group("dev")
     await tx.farewells.undo(number, NOW)
     await tx.farewells.settle(number)
     await tx.farewells.prune(NOW)
+    leaving = Leaving(ANNA, LeavingCause.DELETED, NOW)
+    gone = await tx.leavings.add(leaving)
+    assert await tx.leavings.get(gone) == replace(leaving, id=gone)
+    assert await tx.leavings.of(ANNA) == await tx.leavings.standing(LeavingCause.DELETED)
+    await tx.leavings.settle(gone, LeavingState.REMOVED, "2001", "Boris", NOW)
+    assert await tx.leavings.standing(LeavingCause.DELETED) == []
+    await tx.leavings.prune(NOW)
     await tx.posted.find(ChatId(7), 1)
 
 
@@ -449,9 +467,16 @@ async def _queues(tx: Transaction) -> None:
     await tx.inbox.forget(6)
     await tx.inbox.forget_handled()
     await tx.inbox.prune(NOW + DAY)
+    await _outbox(tx)
+    await tx.proofs.prune(NOW - DAY)
+    await tx.posted.prune(NOW - DAY)
+
+
+async def _outbox(tx: Transaction) -> None:
     for kind in (OutboxKind.REPLY, OutboxKind.RECEIPT, OutboxKind.DELIVER, OutboxKind.CARD):
         await tx.outbox.add(ChatId(7), kind, {"text": "it's <b>Zoë</b>"}, now=NOW)
     await tx.outbox.hold_chat(ChatId(7), NOW + HOUR)
+    await tx.outbox.untried(ChatId(7), OutboxKind.EDIT)
     await tx.outbox.holds()
     await tx.outbox.forget_holds(NOW + DAY)
     await tx.outbox.move_chat(ChatId(8), ChatId(9))
@@ -475,4 +500,3 @@ async def _queues(tx: Transaction) -> None:
     await tx.outbox.conclude(deliver, Done())
     await tx.outbox.conclude(card, SetAside(None))
     await tx.outbox.prune(NOW + DAY)
-    await tx.posted.prune(NOW - DAY)

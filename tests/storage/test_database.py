@@ -155,7 +155,7 @@ async def test_the_schema_of_a_newer_version_is_refused_and_left_as_it_is(
     line = await not_opened(NewerSchema, path)
 
     assert line == (
-        "The database has schema 9999, which this vpnbot does not know; "
+        "The database has schema 9999, which this vpnbot doesn't know; "
         "install the newer version again."
     )
     assert _run(path, "SELECT version_num FROM alembic_version") == [("9999",)]
@@ -180,7 +180,7 @@ async def test_a_database_with_tables_of_another_program_is_not_touched(tmp_path
 
 async def test_a_folder_that_is_missing_is_said_so(tmp_path: Path) -> None:
     line = await not_opened(ForeignDatabase, tmp_path / "missing" / "vpnbot.db")
-    assert "cannot be opened" in line
+    assert "can't be opened" in line
 
 
 async def test_a_database_that_another_process_keeps_locked_is_busy(

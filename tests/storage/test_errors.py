@@ -38,7 +38,7 @@ def test_what_passes(name: str, passes: bool, no_room: bool) -> None:
     assert (is_passing(found), is_full(found)) == (passes, no_room)
     said = passing_trouble(found)
     assert (said is not None) == passes
-    assert said is None or said.startswith("The database cannot be written: ")
+    assert said is None or said.startswith("The database can't be written: ")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ async def test_what_may_still_change_is_not_forgotten(database: Database) -> Non
             await tx.posted.remember(
                 PostedMessage(ANNAS, number, OutboxKind.DELIVER, grant.id, NOW)
             )
-        for kind in (OutboxKind.KNOCK, OutboxKind.INVITATION):
+        for kind in (OutboxKind.KNOCK, OutboxKind.INVITATION, OutboxKind.DELETE):
             number += 1
             await tx.posted.remember(PostedMessage(ANNAS, number, kind, "1", NOW))
         await tx.posted.remember(PostedMessage(ANNAS, 99, OutboxKind.REPLY, str(ANNAS), NOW))
@@ -87,5 +87,6 @@ async def test_what_may_still_change_is_not_forgotten(database: Database) -> Non
 
         await tx.posted.prune(old)
         kept = {message.message_id for message in await tx.posted.newest_in(ANNAS, 99)}
-        # The two cards of the last request, its profile, and who asked to join or was invited.
-        assert before - kept == {9, 10, 14, 15, 16}
+        # The two cards of the last request, its profile, who asked to join or was invited, and a
+        # card that was taken out.
+        assert before - kept == {9, 10, 14, 15, 16, 17}

@@ -1,11 +1,17 @@
 """What each server still has to prove."""
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
+from sqlalchemy import update
+
+from storage import tables
+from storage.batches import AT_ONCE
 from storage.database import Database
-from storage.records import Grant, GrantId, Proof
+from storage.records import EndReason, Grant, GrantId, GrantState, Proof
 from storage.transaction import Transaction
-from tests.storage.kit import BERLIN, HOUR, NOW, PARIS, add_grant, add_people
+from tests.storage.kit import BERLIN, HOUR, NOW, PARIS, WEEK, add_grant, add_people
 
 
 async def two_grants(tx: Transaction) -> tuple[Grant, Grant]:
@@ -149,3 +155,92 @@ async def test_a_server_that_comes_back_is_asked_anew(database: Database) -> Non
         await tx.proofs.drop_open(BERLIN, NOW)
         await tx.proofs.open(first.id, [BERLIN, PARIS], NOW)
         assert await tx.proofs.of([first.id]) == [opened(first, BERLIN), opened(first, PARIS)]
+
+
+OVER: dict[str, Any] = {
+    "state": GrantState.REVOKED,
+    "not_before": NOW - 9 * WEEK,
+    "not_after": NOW - 2 * WEEK,
+    "revoked_at": NOW - 3 * WEEK,
+    "end_reason": EndReason.REVOKED,
+}
+
+
+async def seen(tx: Transaction, grant: Grant, server: str, **changes: Any) -> None:
+    """A proof of that time, by a week and a half ago."""
+    name = BERLIN if server == BERLIN else PARIS
+    await tx.proofs.open(grant.id, [name], NOW - 2 * WEEK)
+    done: dict[str, Any] = {"proved": True, "attempts": 1, "next_try_at": NOW - 3 * WEEK / 2}
+    await tx.proofs.record(replace(opened(grant, server), **(done | changes)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_kept"),
+    [
+        ({}, False),
+        ({"state": GrantState.EXPIRED}, False),
+        ({"state": GrantState.REVOKING}, True),  # its end is in doubt again
+        ({"state": GrantState.ACTIVE, "revoked_at": None, "end_reason": None}, True),  # a pause
+        # With a list that was put in the place of ours it may come to be in doubt.
+        ({"not_after": NOW - WEEK + HOUR}, True),
+        ({"not_after": NOW - WEEK - HOUR}, False),
+    ],
+)
+async def test_what_is_long_over_is_forgotten(
+    database: Database, changes: dict[str, Any], *, is_kept: bool
+) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1, **(OVER | changes))
+        for server in (BERLIN, PARIS):
+            await seen(tx, grant, server)
+        assert not await tx.proofs.prune(NOW - WEEK)
+        assert len(await tx.proofs.of([grant.id])) == (2 if is_kept else 0)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"next_try_at": NOW - HOUR}, {"proved": False, "next_try_at": NOW - HOUR}]
+)
+async def test_what_one_server_has_shown_lately_keeps_all(
+    database: Database, changes: dict[str, Any]
+) -> None:
+    """Else it would read as if that had been the only one."""
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1, **OVER)
+        await seen(tx, grant, BERLIN)
+        await seen(tx, grant, PARIS, **changes)
+        await tx.proofs.prune(NOW - WEEK)
+        assert len(await tx.proofs.of([grant.id])) == 2
+
+
+async def test_what_never_came_goes_a_while_after_its_server(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        grant = await add_grant(tx, 1, **OVER)
+        await seen(tx, grant, BERLIN, proved=False)
+        await tx.proofs.drop_open(BERLIN, NOW - HOUR)
+        await tx.proofs.prune(NOW - WEEK)
+        assert len(await tx.proofs.of([grant.id])) == 1
+        await tx.proofs.prune(NOW)
+        assert await tx.proofs.of([grant.id]) == []
+
+
+async def test_a_little_at_a_time(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        one = await add_grant(tx, 1, **OVER)
+        grants = [
+            replace(
+                one, id=GrantId(f"g-{n}"), serial=f"{n:x}", common_name=f"n-{n}", imported_at=NOW
+            )
+            for n in range(AT_ONCE + 1)
+        ]
+        await tx.grants.add_many(grants)
+        ids = [grant.id for grant in grants]
+        await tx.proofs.reopen(ids, BERLIN, NOW - WEEK)
+        await tx._connection.execute(update(tables.proofs).values(proved=True))
+        assert await tx.proofs.prune(NOW)
+        assert len(await tx.proofs.of(ids)) == 1
+        assert not await tx.proofs.prune(NOW)
+        assert await tx.proofs.of(ids) == []

@@ -255,7 +255,7 @@ class Storm:
     async def _asks(self, life: Life) -> None:
         await life.chat.says("/requestvpn")
         # Not one request stays without an answer.
-        await _hears(life.chat, "is with the admins")
+        await _hears(life.chat, "waits for the admins")
 
     async def _both_decide(self, life: Life) -> None:
         """Two admins at the same time, now and then of two opinions."""

@@ -127,7 +127,7 @@ def _missing(adoption: Adoption, rights: AccountRights, account: str) -> Iterato
         yield Advice(
             "remote-cert-tls",
             Weight.DANGER,
-            "A certificate that was not made for clients gets in, too. Add the line if every"
+            "A certificate that wasn't made for clients gets in, too. Add the line if every"
             " client's certificate says that it is a client's (easy-rsa's do).",
             lines=("remote-cert-tls client",),
         )
@@ -143,14 +143,14 @@ def _management(adoption: Adoption, rights: AccountRights, account: str) -> Iter
         yield Advice(
             "management-client",
             Weight.UNPROVED,
-            "OpenVPN connects to a program of yours for its management, so the bot cannot ask it.",
+            "OpenVPN connects to a program of yours for its management, so the bot can't ask it.",
         )
     if facts.has("management-client-auth"):
         yield Advice(
             "management-client-auth",
             Weight.UNPROVED,
             "Another program stays connected to the management interface, which serves one at a"
-            " time, so the bot cannot ask it.",
+            " time, so the bot can't ask it.",
         )
 
 
@@ -160,7 +160,7 @@ def _tcp(place: TcpPort, rights: AccountRights, account: str) -> Iterator[Advice
             "management",
             Weight.UNPROVED,
             f"The management interface at {place} can be reached from other machines; the bot"
-            " does not talk to it. Put it on 127.0.0.1 with a password file, or on a unix socket.",
+            " doesn't talk to it. Put it on 127.0.0.1 with a password file, or on a unix socket.",
         )
     elif place.password_file is None:
         yield Advice(
@@ -173,7 +173,7 @@ def _tcp(place: TcpPort, rights: AccountRights, account: str) -> Iterator[Advice
         yield Advice(
             "management",
             Weight.UNPROVED,
-            f"The bot's account {account} cannot read the management password in"
+            f"The bot's account {account} can't read the management password in"
             f" /{place.password_file}.",
             commands=rights.open_password,
         )
@@ -204,7 +204,7 @@ def _unreadable(adoption: Adoption, rights: AccountRights, account: str) -> Iter
         yield Advice(
             "config",
             Weight.UNPROVED,
-            f"The bot's account {account} cannot read {conf}, so it cannot see whether the locks"
+            f"The bot's account {account} can't read {conf}, so it can't see whether the locks"
             " are still there.",
             commands=rights.open_conf,
         )
@@ -230,7 +230,7 @@ def _trust(adoption: Adoption, issuers: Issuers) -> Iterator[Advice]:
         yield Advice(
             "ca",
             Weight.DANGER,
-            "The server does not trust the bot's CA: no profile of the bot's will get in.",
+            "The server doesn't trust the bot's CA: no profile of the bot's will get in.",
         )
     if len(ours) < len(trusted):
         yield Advice(
@@ -273,7 +273,7 @@ def _dangers(adoption: Adoption) -> Iterator[Advice]:
         yield Advice(
             "cert",
             Weight.DANGER,
-            "The server's certificate does not say that it is a server's, so profiles can only"
+            "The server's certificate doesn't say that it is a server's, so profiles can only"
             " check its name: any holder of a certificate of that name could pose as the server.",
         )
     weak = [c for c in profile.ciphers if c.startswith(_OLD_CIPHERS)]
@@ -281,7 +281,7 @@ def _dangers(adoption: Adoption) -> Iterator[Advice]:
         yield Advice(
             "cipher",
             Weight.DANGER,
-            f"{weak[0]} is broken, and today's OpenSSL does not have it any more.",
+            f"{weak[0]} is broken, and today's OpenSSL doesn't have it any more.",
             lines=(f"data-ciphers AES-256-GCM:AES-128-GCM:{weak[0]}",),
         )
     if profile.tls_version_min != "1.2":
@@ -291,7 +291,7 @@ def _dangers(adoption: Adoption) -> Iterator[Advice]:
             f"The server speaks TLS {profile.tls_version_min} at most; many clients refuse that.",
         )
     for what in profile.beyond_connect:
-        yield Advice(what, Weight.DANGER, f"OpenVPN Connect has no {what}; phones cannot use it.")
+        yield Advice(what, Weight.DANGER, f"OpenVPN Connect has no {what}; phones can't use it.")
 
 
 def _absent(absent: Sequence[tuple[str, str]]) -> Iterator[Advice]:
@@ -299,7 +299,7 @@ def _absent(absent: Sequence[tuple[str, str]]) -> Iterator[Advice]:
         yield Advice(
             name,
             Weight.DANGER,
-            f"It names /{path}, which is not there: without it OpenVPN does not start again.",
+            f"It names /{path}, which isn't there: without it OpenVPN doesn't start again.",
         )
 
 
@@ -331,7 +331,7 @@ def _by_table(facts: ConfFacts) -> Iterator[Advice]:
             yield Advice(
                 name,
                 Weight.DANGER,
-                "OpenVPN 2.6 has no such directive and does not start with it; what another version"
+                "OpenVPN 2.6 has no such directive and doesn't start with it; what another version"
                 " makes of it, nobody can tell here.",
             )
 

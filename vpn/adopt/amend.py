@@ -189,12 +189,12 @@ def _why_crl(adoption: Adoption, account: str) -> str:
     if layout.crl is not None:
         return (
             f"The bot's account {account} may not write to the folder of /{layout.crl}, so it"
-            " cannot put a CRL in place there."
+            " can't put a CRL in place there."
         )
     if adoption.facts.has("crl-verify"):
         return (
             "The crl-verify line names a folder of serial numbers or a block, where the bot's CRL"
-            " cannot be put in place."
+            " can't be put in place."
         )
     return "Without a CRL revoked certificates get in."
 

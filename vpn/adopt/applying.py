@@ -171,7 +171,7 @@ async def _trial(host: ServerHost, plan: Plan, names: Collection[str]) -> str | 
     commands = (*rights.open_conf, *rights.open_password)
     if commands:
         return (
-            f"The bot's account {account} cannot read what it has to look at in"
+            f"The bot's account {account} can't read what it has to look at in"
             f" /{planned.conf}; run this first: {' && '.join(commands)}."
         )
     for folder in filter(None, (planned.crl and parent_of(planned.crl), planned.ccd)):
@@ -185,7 +185,7 @@ async def _trial(host: ServerHost, plan: Plan, names: Collection[str]) -> str | 
             return f"{shut}."
     place = planned.management
     if isinstance(place, UnixSocket) and not await may_pass(host, parent_of(place.path), account):
-        return f"The bot's account {account} cannot reach the management socket /{place.path}."
+        return f"The bot's account {account} can't reach the management socket /{place.path}."
     if plan.adds_lock and planned.ccd == plan.examined.layout.ccd:
         for name in sorted({*filter(None, map(ccd_file_name, names))} & plan.files):
             shut = await shut_out(host, f"{planned.ccd}/{name}", planned.reader)
@@ -282,8 +282,8 @@ async def _check(host: ServerHost, plan: Plan) -> None:
     elif facts.has("chroot") or facts.has("config"):
         name = "chroot" if facts.has("chroot") else "config"
         problem = (
-            f"/{layout.conf} has a {name} line, with which the bot does not know where to add"
-            " what is missing; add the lines by hand."
+            f"/{layout.conf} has a {name} line, with which the bot doesn't know where to add"
+            " what is missing; add the lines by hand, which this shows without --apply."
         )
     elif len(str(plan.examined.rights.places.socket).encode()) > _SOCKET_BYTES:
         problem = f"The path of /{layout.conf} is too long for a socket beside it."
@@ -299,7 +299,7 @@ def _lost(before: Collection[Directive], changes: Collection[Amendment], text: s
     old = [each for each in _words(before) if each[0] not in replaced]
     if _words(parse_directives(text)) == [*old, *_words(_added(changes))]:
         return None
-    return "The configuration cannot be changed safely; add the lines by hand."
+    return "The configuration can't be changed safely; add the lines by hand."
 
 
 def _added(changes: Collection[Amendment]) -> list[Directive]:
@@ -317,7 +317,7 @@ async def _syntax_problem(host: ServerHost, plan: Plan) -> str | None:
     if await syntax_problem(host, layout.start_folder, without(old, _LOGGING)) is not None:
         return None
     problem = await syntax_problem(host, layout.start_folder, without(text, _LOGGING))
-    return problem and f"OpenVPN would not take the new configuration: {problem}"
+    return problem and f"OpenVPN wouldn't take the new configuration: {problem}"
 
 
 async def _put_crl(

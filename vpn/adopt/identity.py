@@ -72,15 +72,15 @@ async def plan_renewal(host: ServerHost, examined: Examined, *, issuers: Issuers
     key_path = key and await real_path(host, named_path(facts, layout.start_folder, key))
     if layout.certificate is None or not key_path or layout.certificate == key_path:
         raise NotApplied(
-            f"/{layout.conf} does not name a file each for certificate and key (they stand in it,"
+            f"/{layout.conf} doesn't name a file each for certificate and key (they stand in it,"
             " or in one file), and there the bot renews nothing; give each a file of its own,"
             " named by a cert and a key line, and run this again."
         )
     chain = certificates_in(await host.read(layout.certificate))
     if not chain or not any(is_issued_by(chain[0], issuer) for issuer in issuers):
         raise NotApplied(
-            f"/{layout.certificate} is no certificate of the bot's CA, so clients may trust another"
-            " one; renew it where it was issued."
+            f"/{layout.certificate} isn't a certificate of the bot's CA, so clients may trust"
+            " another one; renew it where it was issued."
         )
     return RenewalPlan(layout.named_conf, chain[0], chain[1:], layout.certificate, key_path)
 
@@ -148,5 +148,5 @@ async def _checked(
         or chain[0].subject != plan.certificate.subject
     ):
         path = PurePosixPath("/") / plan.certificate_path
-        raise NotApplied(f"{path} and its key do not match; see who else writes there.")
+        raise NotApplied(f"{path} and its key don't match; see who else writes there.")
     return chain[0]

@@ -184,7 +184,7 @@ def _hurdles(
         )
     if server.profile.asks_password:
         yield Hurdle(
-            False, "A name and a password are asked for, too; the bot cannot see who has one."
+            False, "A name and a password are asked for, too; the bot can’t see who has one."
         )
     for name in _DECIDING:
         if facts.has(name):

@@ -57,7 +57,7 @@ class AddressSet:
 
     def __post_init__(self) -> None:
         if not _KEY.fullmatch(self.key):
-            raise InvalidServer(f"{self.key!a} cannot be the name of a set of addresses.")
+            raise InvalidServer(f"{self.key!a} can't be the name of a set of addresses.")
 
     def named(self, version: int) -> str:
         """The name of its set for a family of addresses, 4 or 6."""
@@ -82,7 +82,7 @@ def declared(sets: Sequence[AddressSet]) -> str:
         lines.append(each.comment)
         lines += [f"set {each.named(v)} {{ type {kind}; }}" for v, kind in _NFT_TYPES.items()]
     if len(sets) > MOST_DECLARED:
-        lines.append(f"# {len(sets) - MOST_DECLARED} more are not declared here.")
+        lines.append(f"# {len(sets) - MOST_DECLARED} more aren't declared here.")
     return "".join(f"    {line}\n" for line in lines)
 
 

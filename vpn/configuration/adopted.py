@@ -87,7 +87,7 @@ class AdoptedServer:
     def from_json(cls, values: dict[str, Any]) -> "AdoptedServer":
         """Raises KeyError, TypeError or ValueError where it is not what `to_json` gave."""
         if values["format"] != _FORMAT:
-            raise ValueError(f"An adopted server of format {values['format']} is not known here.")
+            raise ValueError(f"An adopted server of format {values['format']} isn't known here.")
         return cls(
             layout=Layout.from_json(values["layout"]),
             profile=ProfileSettings.from_json(values["profile"]),
@@ -240,7 +240,7 @@ def _require_server(facts: ConfFacts, conf_path: PurePosixPath) -> None:
     )
     if facts.has("client") or facts.has("secret") or not is_server:
         raise NotAdoptable(
-            f"{conf_path} is not the configuration of an OpenVPN server with certificates"
+            f"{conf_path} isn't the configuration of an OpenVPN server with certificates"
             " (no server, server-bridge or 'mode server' line); name the right file."
         )
 

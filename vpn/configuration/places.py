@@ -221,7 +221,7 @@ async def _with_included(
         path = named_path(so_far, start_folder, directive.arguments[0])
         included = await host.read(await real_path(host, path)) if depth else None
         if included is None:
-            raise HostError(f"/{path} cannot be read, and a `config` line includes it.")
+            raise HostError(f"/{path} can't be read, and a `config` line includes it.")
         directives += await _with_included(
             host, included, so_far.directives, start_folder, depth - 1
         )

@@ -279,7 +279,7 @@ def render_ccd(address: IPv4Address, network: IPv4Network, pushed: Pushed = AS_A
         ValueError: the address is not one of the network's.
     """
     if address not in network:
-        raise ValueError(f"{address} is not in {network}")
+        raise ValueError(f"{address} isn't in {network}")
     lines = [f"ifconfig-push {address} {network.netmask}", *pushed_lines(pushed)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -297,7 +297,7 @@ _LOCKS = {
 }
 # Each of these would open another way in, or take the file out of our sight.
 _OPENINGS = {
-    "config": "it includes another file, so this one does not tell the whole story",
+    "config": "it includes another file, so this one doesn't tell the whole story",
     "username-as-common-name": "the name that is checked is no longer the certificate's",
     "x509-username-field": "the name that is checked is no longer the certificate's common name",
     "capath": "certificates of other CAs, without a CRL of ours, would be let in",

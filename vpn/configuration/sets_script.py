@@ -33,6 +33,9 @@ def render_sets_script(spec: ServerSpec) -> str:
     (1) dd follows no link, waits for no pipe, and reads a bounded number of bytes. (2) What awk
     prints is made of numbers and of names that nft has listed, never of the text that was read.
     (3) nft takes all of it in one step, or nothing.
+
+    All sets are filled anew each time: no packet sees them half-filled, and what has changed could
+    be known only by having nft list what they hold, which takes it as long as to fill them.
     """
     first, last = int(spec.network[2]), int(spec.network[-2])
     return f"""\

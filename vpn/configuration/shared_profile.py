@@ -60,7 +60,7 @@ def disagreements(sides: Sequence[ServerSide]) -> list[str]:
     if _common_name(names) is None and any(names):
         called = ", ".join(f"{side.name}: {side.common_name or 'not known'}" for side in sides)
         found.append(
-            "The names of their certificates do not begin alike, so clients could not tell these "
+            "The names of their certificates don't begin alike, so clients couldn't tell these "
             f"servers from others ({called})."
         )
     return found

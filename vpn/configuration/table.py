@@ -95,7 +95,7 @@ SAYS = {
     "client-crresponse": "a script may refuse clients by what they answer",
     "connect-freq": "it turns clients away where many come at once",
     "max-clients": "it lets in no more clients at once than it says",
-    "ns-cert-type": "it refuses certificates that do not say they are a client's; the bot's do",
+    "ns-cert-type": "it refuses certificates that don't say they are a client's; the bot's do",
     "opt-verify": "it cuts clients whose options differ from its own",
     "remote-cert-eku": "it refuses certificates without this use; the bot's are for clientAuth",
     "remote-cert-ku": "it refuses certificates without this use; the bot's are for "
@@ -103,12 +103,12 @@ SAYS = {
     "tls-cert-profile": "it may refuse the kind of key that the CA has",
     "verify-hash": "it trusts certificates by their fingerprint, and refuses all others",
     "management-external-cert": "a program of yours has to stay connected to the management "
-    "interface, which serves one at a time, so the bot cannot ask it",
+    "interface, which serves one at a time, so the bot can't ask it",
     "management-external-key": "a program of yours has to stay connected to the management "
-    "interface, which serves one at a time, so the bot cannot ask it",
+    "interface, which serves one at a time, so the bot can't ask it",
     "management-hold": "after each start OpenVPN waits until a program of yours lets it go on",
     "management-query-passwords": "a program of yours has to stay connected to the management "
-    "interface, which serves one at a time, so the bot cannot ask it",
+    "interface, which serves one at a time, so the bot can't ask it",
     "management-signal": "OpenVPN restarts, and cuts everybody, whenever somebody has asked it; so "
-    "the bot does not. Without this line it could",
+    "the bot doesn't. Without this line it could",
 }

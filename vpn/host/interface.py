@@ -31,7 +31,7 @@ def path_components(path: str) -> list[str]:
     """
     names = path.split("/") if path else []
     if any(name in {"", ".", ".."} for name in names):
-        raise ValueError(f"{path!r} is no path below a server's folder")
+        raise ValueError(f"{path!r} isn't a path below a server's folder")
     return names
 
 

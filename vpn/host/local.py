@@ -321,7 +321,7 @@ class LocalHost:
         except OSError as error:
             kind = NotReadable if error.errno == errno.ELOOP else HostError
             place = quote(error.filename or str(self.home / path))
-            return Way(tuple(steps), kind(f"Cannot look at {place}: {error.strerror or error}."))
+            return Way(tuple(steps), kind(f"Can't look at {place}: {error.strerror or error}."))
         return Way(tuple(steps))
 
     async def connect(self, place: ManagementPlace) -> tuple[StreamReader, StreamWriter]:
@@ -368,12 +368,12 @@ class LocalHost:
             folder = os.open(full.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise ManagementGone(
-                f"The folder {quote(str(full.parent))} cannot be opened: {error.strerror}."
+                f"The folder {quote(str(full.parent))} can't be opened: {error.strerror}."
             ) from error
         try:
             status = os.stat(full.name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISSOCK(status.st_mode):
-                raise ManagementGone(f"{quote(str(full))} is no socket; remove it.")
+                raise ManagementGone(f"{quote(str(full))} isn't a socket; remove it.")
             # A unix socket's path has 107 bytes at most (unix(7)); this one is short.
             connection.connect(f"/proc/self/fd/{folder}/{full.name}")
         except BlockingIOError:
@@ -405,7 +405,7 @@ class LocalHost:
                 cwd="/",
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise HostError(f"{command[0]} could not be run: {error}.") from error
+            raise HostError(f"{command[0]} couldn't be run: {error}.") from error
         try:
             pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
             pipe.write(stdin)
@@ -413,7 +413,7 @@ class LocalHost:
             async with asyncio.timeout(self.answer_s):
                 await listener.ended.wait()
         except TimeoutError:
-            raise HostError(f"{command[0]} does not end within {self.answer_s:g} s.") from None
+            raise HostError(f"{command[0]} doesn't end within {self.answer_s:g} s.") from None
         finally:
             transport.close()  # kills what still runs
             with suppress(TimeoutError):
@@ -440,7 +440,9 @@ class LocalHost:
                     deeper = os.open(name, flags, dir_fd=handle)
                 except NotADirectoryError:  # a link, too: O_DIRECTORY is looked at first
                     wrong = self._full("/".join(names[: len(names) + left]))
-                    raise HostError(f"{wrong} is no folder, or a link to one; remove it.") from None
+                    raise HostError(
+                        f"{wrong} isn't a folder, or a link to one; remove it."
+                    ) from None
                 os.close(handle)
                 handle = deeper
             yield handle
@@ -461,10 +463,10 @@ class LocalHost:
             yield
         except OSError as error:
             kind = NotReadable if isinstance(error, PermissionError) else HostError
-            raise kind(f"Cannot {verb} {self._full(path)}: {error.strerror or error}.") from error
+            raise kind(f"Can't {verb} {self._full(path)}: {error.strerror or error}.") from error
 
     def _no_file(self, path: str) -> str:
-        return f"{self._full(path)} is no ordinary file; remove it."
+        return f"{self._full(path)} isn't an ordinary file; remove it."
 
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))

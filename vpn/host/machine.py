@@ -138,7 +138,7 @@ async def changed_since_start(
     )
     if started_at is None:
         raise HostError(
-            "It cannot be seen when OpenVPN was started;"
+            "It can't be seen when OpenVPN was started;"
             " let the bot's account read /proc (mount it without hidepid)."
         )
     return tuple(

@@ -53,7 +53,7 @@ async def real_path(host: ServerHost, path: str) -> str:
     if link is not None:
         raise HostError(
             f"{quote(str(link))} is a link that another account could have put there, so root "
-            "does not follow it; put there what it leads to."
+            "doesn't follow it; put there what it leads to."
         )
     return str(way.end).lstrip("/")
 
@@ -158,7 +158,7 @@ async def _ids_of(host: ServerHost, reader: Reader) -> _Ids | str:
     `user` without `group` changes the account alone: the group stays root's (OpenVPN's
     platform_user_group_set()).
     """
-    unknown = "The configuration names the {} {}, which this machine does not have."
+    unknown = "The configuration names the {} {}, which this machine doesn't have."
     uid = gid = ROOT
     account, group = await asyncio.gather(
         _entry(host, _ACCOUNTS, reader.user), _entry(host, _GROUPS, reader.group)

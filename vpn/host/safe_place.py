@@ -75,7 +75,7 @@ def weak_step_of(steps: Iterable[Step], directory: PurePath, owner: int) -> Weak
         counts = bool(step.folder_facts.mode & BY_OTHERS) or not step.is_last
         if counts and step.facts is not None and step.facts.uid not in (ROOT, owner):
             return WeakStep(
-                f"{quote(str(step.path))} does not belong to root, and its owner could put another "
+                f"{quote(str(step.path))} doesn't belong to root, and its owner could put another "
                 f"folder in the place of {quote(str(directory))}",
                 f"chown -h root: {quote(str(step.path))}",
             )

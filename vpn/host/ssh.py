@@ -101,7 +101,7 @@ class SshHost:
         if done.status in {NO_FILE, A_FOLDER}:
             # No file can be put over a folder: somebody has to remove it first.
             kind = HostError if done.status == A_FOLDER else NotReadable
-            raise kind(f"{self._full(path)} is no ordinary file; remove it.")
+            raise kind(f"{self._full(path)} isn't an ordinary file; remove it.")
         if self._problem("read", path, done):
             return None
         if len(done.output) > READ_LIMIT:
@@ -126,7 +126,7 @@ class SshHost:
         script = f"{self._there(folders)}; {join(put)}"
         done = await self._link.change(script, stdin=content, settles=True)
         if self._problem("write", path, done):
-            raise HostError(f"Cannot write {self._full(path)}: No such file or directory.")
+            raise HostError(f"Can't write {self._full(path)}: No such file or directory.")
 
     async def remove(self, path: str, *, is_folder: bool = False) -> bool:
         folders, name = self._parent(path)
@@ -146,7 +146,7 @@ class SshHost:
     async def _require_folder(self, path: str, folders: Sequence[str]) -> None:
         """A missing folder to move to is an error, and not 'nothing to move'."""
         if self._problem("move", path, await self._link.look(self._there(folders))):
-            raise HostError(f"Cannot move {self._full(path)}: No such file or directory.")
+            raise HostError(f"Can't move {self._full(path)}: No such file or directory.")
 
     async def listdir(self, path: str) -> tuple[str, ...] | None:
         done = await self._link.look(f"{self._there(path_components(path))}; list")
@@ -179,7 +179,7 @@ class SshHost:
         setting = join(("set_folder", f"{mode:o}", ids))
         done = await self._link.change(f"made=; {script}; {setting}")
         if self._problem("make", path, done):
-            raise HostError(f"Cannot make {self._full(path)}: No such file or directory.")
+            raise HostError(f"Can't make {self._full(path)}: No such file or directory.")
         return bool(done.output.strip())
 
     async def resolve(self, path: str) -> Way:
@@ -214,7 +214,7 @@ class SshHost:
                 kind = NotReadable if error.errno == errno.ELOOP else HostError
                 place = quote(error.filename or str(full))
                 reason = error.strerror or error
-                return Way(tuple(steps), kind(f"Cannot look at {place}: {reason}."))
+                return Way(tuple(steps), kind(f"Can't look at {place}: {reason}."))
         return Way(tuple(steps))
 
     async def _look(self, paths: set[PurePath]) -> dict[PurePath, Entry | OSError | None]:
@@ -228,7 +228,7 @@ class SshHost:
                 what, is_link = self._facts(name, said[f"={name}"])
                 target = said.get(f">{name}")
                 if is_link and not target:
-                    found[path] = OSError(errno.EIO, "the link cannot be read", name)
+                    found[path] = OSError(errno.EIO, "the link can't be read", name)
                 else:
                     leads_to = PurePosixPath(target) if is_link and target else None
                     found[path] = Entry(what, leads_to)
@@ -237,7 +237,7 @@ class SshHost:
                 gone = code in _NOTHING_THERE
                 found[path] = None if gone else OSError(code or errno.EIO, reason, name)
         if len(found) != len(asked):
-            raise HostError(f"{self.target.address} does not tell what lies at its paths.")
+            raise HostError(f"{self.target.address} doesn't tell what lies at its paths.")
         return found
 
     async def connect(self, place: ManagementPlace) -> tuple[StreamReader, StreamWriter]:
@@ -295,12 +295,10 @@ class SshHost:
         # Links on the way are followed, as by whoever connects.
         done = await self._link.look(join(("listeners", str(full))))
         if done.status == NO_FILE:
-            raise ManagementGone(f"{quote(str(full))} is no socket; remove it.")
+            raise ManagementGone(f"{quote(str(full))} isn't a socket; remove it.")
         _, reason = _reason(done.complaint)
         if done.status == NO_FOLDER:
-            raise ManagementGone(
-                f"The folder {quote(str(full.parent))} cannot be opened: {reason}."
-            )
+            raise ManagementGone(f"The folder {quote(str(full.parent))} can't be opened: {reason}.")
         if done.status == FAILED:
             raise ManagementGone(
                 f"Nobody listens on {quote(str(full))} ({reason}); start the server."
@@ -329,7 +327,7 @@ class SshHost:
         done = await self._link.look("booted")
         match = re.fullmatch(r"(\d+\.\d+) (\d+\.\d+)\n", done.output.decode("utf-8", "replace"))
         if match is None:
-            raise HostError(f"{self.target.address} does not tell since when it runs.")
+            raise HostError(f"{self.target.address} doesn't tell since when it runs.")
         try:
             now = datetime.fromtimestamp(float(match[1]), UTC)
             return now - timedelta(seconds=float(match[2])) - _UPTIME_TICK
@@ -348,7 +346,7 @@ class SshHost:
         full = str(self.home / path)
         if len(os.fsencode(full)) >= _SOCKET_PATH:
             raise ManagementGone(
-                f"sshd cannot connect to {full}, which has more than {_SOCKET_PATH - 1} bytes;"
+                f"sshd can't connect to {full}, which has more than {_SOCKET_PATH - 1} bytes;"
                 " choose a folder with a shorter path."
             )
         return full
@@ -365,23 +363,23 @@ class SshHost:
             names, last = path_components(path), done.complaint.rstrip("\n").rpartition("\n")[2]
             end = names.index(last) + 1 if last in names else len(names)
             wrong = self._full("/".join(names[:end]))
-            raise HostError(f"{wrong} is no folder, or a link to one; remove it.")
+            raise HostError(f"{wrong} isn't a folder, or a link to one; remove it.")
         if done.status == CUT_OFF:
             raise HostError(
-                f"Cannot write {self._full(path)}: the connection ended before it all came."
+                f"Can't write {self._full(path)}: the connection ended before it all came."
             )
         code, reason = _reason(done.complaint)
         if code == errno.ENOENT:
             return True
         kind = NotReadable if code in {errno.EACCES, errno.EPERM} else HostError
-        raise kind(f"Cannot {verb} {self._full(path)}: {reason or f'status {done.status}'}.")
+        raise kind(f"Can't {verb} {self._full(path)}: {reason or f'status {done.status}'}.")
 
     def _facts(self, path: str, said: str) -> tuple[FileFacts, bool]:
         try:
             return _facts(said)
         except (ValueError, OverflowError, OSError) as error:
             raise HostError(
-                f"{self.target.address} does not tell what lies at {self._full(path)}."
+                f"{self.target.address} doesn't tell what lies at {self._full(path)}."
             ) from error
 
     def _full(self, path: str) -> str:

@@ -18,6 +18,9 @@ from vpn.host.ssh_address import SshAddress
 
 # A machine's RSA key is shown under these names.
 RSA = ("rsa-sha2-512", "rsa-sha2-256")
+# OpenSSL does these whole; of ChaCha20-Poly1305, asyncssh's first choice, Python does a good part,
+# for each packet. The sign means: before all others.
+CIPHERS = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"
 _CONNECT_S = 10.0
 _LONGEST_KEY = 64 * 1024
 
@@ -65,7 +68,7 @@ def unreachable(address: SshAddress, error: OSError | asyncssh.Error) -> SshUnre
     """What to say where there was no connection."""
     reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
     return SshUnreachable(
-        f"{address.host} port {address.port} cannot be reached by SSH"
+        f"{address.host} port {address.port} can't be reached by SSH"
         f" ({str(reason)[:LONGEST_REASON]}); see whether that machine and its sshd run."
     )
 
@@ -80,7 +83,7 @@ def known_host_keys(address: SshAddress, files: Sequence[Path]) -> list[str]:
     try:
         found = asyncssh.read_known_hosts(there).match(address.host, "", address.port)
     except (OSError, ValueError) as error:
-        raise SshError(f"{', '.join(there)} cannot be read: {error}; use --host-key.") from error
+        raise SshError(f"{', '.join(there)} can't be read: {error}; use --host-key.") from error
     revoked = {key.public_data for key in found[2]}
     keys = [key for key in found[0] if key.public_data not in revoked]
     return [" ".join(key.export_public_key().decode().split()[:2]) for key in keys]
@@ -123,7 +126,7 @@ def read_key(path: Path) -> asyncssh.SSHKey:
         return asyncssh.import_private_key(content)
     except OSError as error:
         raise KeyRefused(
-            f"The SSH key {shown} cannot be read ({error.strerror}); run: vpnbot server key"
+            f"The SSH key {shown} can't be read ({error.strerror}); run: vpnbot server key"
         ) from error
     except asyncssh.KeyEncryptionError as error:
         raise KeyRefused(
@@ -131,11 +134,11 @@ def read_key(path: Path) -> asyncssh.SSHKey:
             "vpnbot server key"
         ) from error
     except asyncssh.KeyImportError as error:
-        raise KeyRefused(f"{shown} is no private SSH key ({error}).") from error
+        raise KeyRefused(f"{shown} isn't a private SSH key ({error}).") from error
 
 
 def public_key(line: str) -> asyncssh.SSHKey:
     try:
         return asyncssh.import_public_key(line)
     except (asyncssh.KeyImportError, ValueError) as error:
-        raise HostError(f"{line[:60]!a} is no host key ({error}).") from error
+        raise HostError(f"{line[:60]!a} isn't a host key ({error}).") from error

@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -33,7 +33,7 @@ from vpn.errors import (
 )
 from vpn.host.interface import LONGEST_REASON, READ_LIMIT
 from vpn.host.ssh_address import SshAddress, SshTarget
-from vpn.host.ssh_keys import RSA, public_key, read_key, unreachable
+from vpn.host.ssh_keys import CIPHERS, RSA, public_key, read_key, unreachable
 from vpn.host.ssh_shell import Done, OddGreeting, Question, RemoteShell, SaysTooMuch, ShellEnded
 from vpn.layout import ManagementPlace, TcpPort
 
@@ -259,7 +259,7 @@ class SshLink:
                 self._keep(shell)
                 return done
         except TimeoutError:
-            unknown = "" if outcome.unchanged else " Whether the change was made is not known."
+            unknown = "" if outcome.unchanged else " Whether the change was made isn't known."
             error = SshSilent(
                 f"{self.address} gives no answer within {patience:g} s; see whether that machine,"
                 f" its disk or the network hangs.{unknown}"
@@ -358,7 +358,7 @@ class SshLink:
     def _lost(self, *, known: bool) -> SshLost:
         if self._connection is not None and self._connection.is_closed():
             self._connection = None
-        outcome = "nothing was changed" if known else "whether the change was made is not known"
+        outcome = "nothing was changed" if known else "whether the change was made isn't known"
         return SshLost(
             f"The connection to {self.address} was lost in the middle, and {outcome}; see whether"
             " sshd or that machine was restarted."
@@ -377,7 +377,7 @@ class SshLink:
                 return connection
         except TimeoutError:
             raise SshSilent(
-                f"{address} does not let anybody in within {self.connect_s:g} s; see whether sshd"
+                f"{address} doesn't let anybody in within {self.connect_s:g} s; see whether sshd"
                 " or that machine hangs, or a firewall drops what we send."
             ) from None
         except (OSError, asyncssh.Error) as error:
@@ -401,6 +401,7 @@ class SshLink:
                 client_factory=client,
                 known_hosts=([], [], []),
                 server_host_key_algs=_algorithms(pinned),
+                encryption_algs=CIPHERS,
                 x509_trusted_certs=None,
                 client_keys=keys,
                 agent_path=os.environ.get("SSH_AUTH_SOCK") if own is None else None,
@@ -426,7 +427,7 @@ class SshLink:
             raise KeyRefused(
                 f"{address.host} refuses our key for {address.user}; see there that"
                 f" ~{address.user}/.ssh/authorized_keys has the line that `vpnbot server key`"
-                " prints, that nobody else may write it, and that the account is not locked"
+                " prints, that nobody else may write it, and that the account isn't locked"
                 f" (usermod -p '*' {address.user})."
             ) from error
 
@@ -482,10 +483,11 @@ def link_to(target: SshTarget) -> SshLink:
     return links.setdefault(target, SshLink(target))
 
 
-async def close_links() -> None:
-    """Ends all connections of this loop."""
-    links = _links.pop(asyncio.get_running_loop(), {})
-    await asyncio.gather(*(link.close() for link in links.values()))
+async def close_links(but_to: Collection[SshTarget] = ()) -> None:
+    """Ends all connections of this loop, but those."""
+    links = _links.get(asyncio.get_running_loop(), {})
+    closed = [links.pop(target) for target in [*links] if target not in but_to]
+    await asyncio.gather(*(link.close() for link in closed))
 
 
 def _algorithms(pinned: asyncssh.SSHKey) -> Sequence[str]:

@@ -111,7 +111,7 @@ async def look_at_crl(
         alone and published is not None and facts.number > published
     )
     if is_last and digest not in (None, digest_of(pem)):
-        detail = f"{layout.shown(path)} is not as it was put there; publish the CRL again."
+        detail = f"{layout.shown(path)} isn't as it was put there; publish the CRL again."
         findings.append(Finding(FindingCode.CRL_PUT_BACK, detail))
     return CrlLook(facts, tuple(findings))
 
@@ -156,7 +156,7 @@ def _unchecked(pem: bytes) -> CrlFacts:
     """What the file claims; its entries are left out, because nothing vouches for them."""
     number = crl_number(pem)
     if number is None or number.bit_length() > _NUMBER_BITS:
-        raise DamagedCrl("The file is not a whole CRL with a number; publish it again.")
+        raise DamagedCrl("The file isn't a whole CRL with a number; publish it again.")
     crl = x509.load_pem_x509_crl(pem)
     if crl.next_update_utc is None:
         raise DamagedCrl("The CRL has no end; publish it again.")
@@ -174,7 +174,7 @@ def entry_findings(target: Target, facts: CrlFacts | None, expected: int | None)
         return []
     is_newer = expected is not None and facts.number > expected
     code = FindingCode.CRL_NEWER if is_newer else FindingCode.CRL_OLD
-    detail = f"CRL {facts.number} does not list {serial_hex(target.serial)}; publish a new one."
+    detail = f"CRL {facts.number} doesn't list {serial_hex(target.serial)}; publish a new one."
     return [Finding(code, detail)]
 
 

@@ -91,7 +91,7 @@ async def knock(profile: str, *, window_s: int = WINDOW_S) -> Knock:
     """
     program = _program()
     if program is None:
-        raise HostError("openvpn is not installed on the bot's machine.")
+        raise HostError("openvpn isn't installed on the bot's machine.")
     window = str(window_s)
     account = _account()
     try:
@@ -108,7 +108,7 @@ async def knock(profile: str, *, window_s: int = WINDOW_S) -> Knock:
             extra_groups=() if os.geteuid() == ROOT else None,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise HostError(f"openvpn could not be run: {error}.") from error
+        raise HostError(f"openvpn couldn't be run: {error}.") from error
     try:
         pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
         pipe.write(profile.encode())
@@ -160,7 +160,7 @@ def _understood(said: bytes) -> Knock:
         return Knock(Answer.TURNED_AWAY, ascii(last[:_SAID]))
     for line in lines:
         if line.startswith(_NOT_STARTED):
-            raise HostError(f"openvpn does not take the profile: {line[:_SAID]!a}.")
+            raise HostError(f"openvpn doesn't take the profile: {line[:_SAID]!a}.")
     telling = [line for line in lines if any(sign in line for sign in _TELLING)]
     answer = Answer.BROKEN_OFF if _CONTACT.search(said) else Answer.UNANSWERED
     return Knock(answer, ascii((telling or [last])[0][:_SAID]))

@@ -91,12 +91,12 @@ def understood(place: str, content: bytes | None, issuers: Issuers) -> ListInFor
     try:
         lists = read_crls(content, *issuers)
     except DamagedCrl as error:
-        return ListInForce(place, problem=f"{place} cannot be read: {error}. {_NOT_KNOWN}")
+        return ListInForce(place, problem=f"{place} can't be read: {error}. {_NOT_KNOWN}")
     ours = [each for each in lists if each.is_ours]
     revocations, problem = _without_the_authority(place, revocations_of(ours), issuers)
     if any(each.is_namesake for each in lists):
         problem = (
-            f"{place} holds a list of another CA that has the same name, and the list does not say"
+            f"{place} holds a list of another CA that has the same name, and the list doesn't say"
             " by which key it was signed: beside it OpenVPN could misjudge the bot's. Sign that"
             " list again with an authorityKeyIdentifier, then run this again."
         )

@@ -104,7 +104,7 @@ class LiveServer:
             ValueError: the name or the address cannot be used.
         """
         if not valid_common_name(common_name):
-            raise ValueError(f"{common_name!r} is no common name of ours")
+            raise ValueError(f"{common_name!r} isn't a common name of ours")
         content = await client_file(self.host, self.layout, address, self.spec.network, pushed)
         path = self._own_file(common_name)
         if path is not None and content is not None:

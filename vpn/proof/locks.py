@@ -123,5 +123,5 @@ def _pending(paths: tuple[str, ...], layout: Layout) -> list[Finding]:
     if not paths:
         return []
     names = ", ".join(layout.shown(path) for path in paths)
-    detail = f"OpenVPN has not been restarted since {names} changed; restart it."
+    detail = f"OpenVPN hasn't been restarted since {names} changed; restart it."
     return [Finding(FindingCode.RESTART_PENDING, detail)]

@@ -38,6 +38,7 @@ LINES = 100_000
 MOST_SESSIONS = 32_768
 # OpenVPN counts in 64 bits, and the database stores one less.
 _FIGURE_BITS = 63
+_COUNT_DIGITS = 10
 
 _GREETING = ">INFO:OpenVPN Management Interface"
 # It asks without a line's end, and waits.
@@ -91,7 +92,7 @@ class Management:
         try:
             prompt = await self._reader.readexactly(len(_PASSWORD_PROMPT))
             if prompt != _PASSWORD_PROMPT:
-                raise ManagementNonsense("The management interface did not ask for its password.")
+                raise ManagementNonsense("The management interface didn't ask for its password.")
             self._writer.write(password + b"\n")
             await self._writer.drain()
             # A wrong one is followed by the same question again, without a line's end.
@@ -100,7 +101,7 @@ class Management:
             raise ManagementGone("The management interface closed the connection.") from error
         if answer != _SUCCESS.encode():
             raise ManagementGone(
-                "The management interface did not take the password in its file;"
+                "The management interface didn't take the password in its file;"
                 " restart OpenVPN if the file has changed."
             )
         await self._line()
@@ -109,7 +110,7 @@ class Management:
         """Waits for the first line, which says that it is our turn."""
         line = await self._line()
         if not line.startswith(_GREETING):
-            raise ManagementNonsense(f"The greeting is not OpenVPN's: {_excerpt(line)}")
+            raise ManagementNonsense(f"The greeting isn't OpenVPN's: {_excerpt(line)}")
 
     async def say_ahead(self, commands: Iterable[str]) -> None:
         """Says at once what is asked next, in this order: one way there and back for all of it.
@@ -123,9 +124,9 @@ class Management:
         """The process id of the server."""
         line = await self._ask(PID)
         number = line.removeprefix(f"{_SUCCESS}pid=")
-        if number == line or not number.isdecimal():
+        if number == line or (found := _count(number)) is None:
             raise ManagementNonsense(f"No process id in the answer: {_excerpt(line)}")
-        return int(number)
+        return found
 
     async def kill(self, common_name: CommonName) -> int:
         """Ends all sessions of this name at once.
@@ -141,7 +142,7 @@ class Management:
             return 0
         expected = f"{_SUCCESS}common name '{common_name}' found, "
         number = line.removeprefix(expected).partition(" ")[0]
-        killed = int(number) if line.startswith(expected) and number.isdecimal() else None
+        killed = _count(number) if line.startswith(expected) else None
         if killed is None or killed > MOST_SESSIONS:
             raise ManagementNonsense(f"The answer to kill is unknown: {_excerpt(line)}")
         return killed
@@ -234,7 +235,7 @@ class Management:
         try:
             line = await self._reader.readuntil(b"\n")
         except asyncio.LimitOverrunError as error:
-            raise ManagementNonsense("A line of the answer does not end.") from error
+            raise ManagementNonsense("A line of the answer doesn't end.") from error
         except (asyncio.IncompleteReadError, OSError) as error:
             raise ManagementGone(
                 "The management interface closed the connection;"
@@ -275,7 +276,7 @@ async def open_management(
     # The protocol is clear text, and whoever answers from elsewhere could say anything.
     if isinstance(place, TcpPort) and not place.is_loopback:
         raise ManagementExposed(
-            f"The management interface at {place} is not on loopback, so others could answer"
+            f"The management interface at {place} isn't on loopback, so others could answer"
             " there; use a unix socket, or 127.0.0.1."
         )
     password = await _password(host, place)
@@ -318,7 +319,7 @@ async def _require_roots(host: ServerHost, place: TcpPort) -> None:
         raise ManagementGone(f"Nobody can tell who opened the port at {place}: {error}") from error
     if uid not in {ROOT, await host.caller()}:
         raise ManagementGone(
-            f"The port at {place} was not opened by root but by account number {uid};"
+            f"The port at {place} wasn't opened by root but by account number {uid};"
             " find out which program that is."
         )
 
@@ -332,7 +333,7 @@ async def _password(host: ServerHost, place: ManagementPlace) -> bytes | None:
         content = await host.read(path)
     except HostError as error:
         raise ManagementGone(
-            f"The management interface has a password, and its file cannot be read: {error}"
+            f"The management interface has a password, and its file can't be read: {error}"
         ) from error
     lines = (content or b"").splitlines()
     if not lines or len(lines[0]) >= _PASSWORD_BYTES:
@@ -350,7 +351,7 @@ def _time(cells: list[str]) -> datetime | None:
 def _session(columns: list[str] | None, cells: list[str]) -> Session | None:
     """None for a client in mid-handshake."""
     if columns is None or len(columns) != len(cells):
-        raise ManagementNonsense("A client's row does not fit its header.")
+        raise ManagementNonsense("A client's row doesn't fit its header.")
     row = dict(zip(columns, cells, strict=True))
     try:
         addresses = row["Virtual Address"] + row.get("Virtual IPv6 Address", "")
@@ -372,8 +373,13 @@ def _session(columns: list[str] | None, cells: list[str]) -> Session | None:
 def _figure(text: str) -> int:
     number = int(text)
     if number < 0 or number.bit_length() > _FIGURE_BITS:
-        raise ValueError(f"{text[:40]!r} is no figure of OpenVPN's")
+        raise ValueError(f"{text[:40]!r} isn't a figure of OpenVPN's")
     return number
+
+
+def _count(text: str) -> int | None:
+    """None where it is none, or longer than any that OpenVPN could mean."""
+    return int(text) if text.isdecimal() and len(text) <= _COUNT_DIGITS else None
 
 
 def _excerpt(line: str) -> str:

@@ -12,8 +12,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 
-from bot.access import asking, grants, requests, roles
+from bot.access import approvals, asking, grants, requests, roles
 from bot.access.case import Case, Chance, Lifetime, Rules
+from bot.access.hearing import hear
 from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal, Refused
 from bot.access.requests import Approved
@@ -114,7 +115,7 @@ class Paper:
         lives = {1: Lifetime(self.authority_begins_at, ends_at)}
         gives, expires = self.may_give, self.may_expire
         may = {"may_give": gives, "may_expire": expires}
-        return Case(tx, self.now, self.rules, self.chance, actor, lives, **may)
+        return Case(tx, self.now, self.rules, self.chance, actor, lives.get, **may)
 
     def _serial(self) -> str:
         return f"c0ffee{next(self._numbers):034x}"
@@ -124,6 +125,12 @@ class Paper:
 
     def _code(self) -> str:
         return f"code{next(self._numbers):04}"
+
+    async def digest(self, request: Request, viewer: UserId = BORIS) -> str:
+        """As it is in the buttons of the viewer's card now."""
+        async with self.database.reading() as tx:
+            case = self.case(tx, THE_BOT)
+            return await approvals.card_digest(case, await hear(case, request), viewer)
 
     async def by(
         self,

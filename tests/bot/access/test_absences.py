@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from bot.access import absences, appointing, groups, reminding, requests
+from bot.access import absences, appointing, approvals, groups, reminding, requests
+from bot.access.hearing import hear
 from bot.access.refusals import Refusal
 from storage.group_records import Group, GroupName
 from storage.records import OutboxKind, RequestState, UserId
@@ -136,6 +137,54 @@ async def test_the_cards_of_a_groups_only_approver_go_to_the_admins(paper: Paper
     assert await cards(paper) == [BORIS, CLARA]
     await paper.asked(EMIL)
     assert await cards(paper) == [BORIS, CLARA]
+
+
+async def test_where_the_others_are_too_few_who_is_away_is_asked_too(paper: Paper) -> None:
+    """Nobody would decide on it until then."""
+    await known(paper)
+    paper.admins, paper.approvals = (BORIS, CLARA, DORA), 2
+    await goes(paper, CLARA, paper.now + 3 * DAY)
+    await paper.heard()
+    first = await paper.asked()
+    assert await cards(paper) == [BORIS, DORA]
+    await goes(paper, DORA, paper.now + 3 * DAY)
+    assert await cards(paper) == [CLARA]
+    # Who said yes before they left need not be there.
+    await paper.by(await paper.actor(CLARA), absences.come_back, CLARA)
+    await paper.by(await paper.actor(CLARA), requests.approve, first.id, None)
+    await goes(paper, CLARA, paper.now + 3 * DAY)
+    async with paper.database.reading() as tx:
+        case = paper.case(tx, OPERATOR)
+        assert await approvals.asked(case, await hear(case, first)) == [BORIS]
+    await paper.asked(EMIL)
+    assert await cards(paper) == [BORIS, CLARA, DORA]
+
+
+async def test_nobody_is_asked_about_their_own_request_alone(paper: Paper) -> None:
+    await known(paper)
+    async with paper.database.writing() as tx:
+        await tx.people.allow(CLARA, "Clara", paper.now)
+    await goes(paper, BORIS, paper.now + 3 * DAY)
+    await paper.heard()
+    await paper.asked(CLARA)
+    assert await cards(paper) == [BORIS, CLARA]
+
+
+async def test_a_person_with_two_accounts_is_away_once(paper: Paper) -> None:
+    """By whichever they say it, and whichever they come back by."""
+    await known(paper)
+    paper.admins = (BORIS, CLARA, DORA)
+    async with paper.database.writing() as tx:
+        await tx.people.link(DORA, BORIS)
+    await goes(paper, BORIS, paper.now + DAY)
+    await goes(paper, DORA, paper.now + 2 * DAY)
+    async with paper.database.reading() as tx:
+        (away,) = await tx.absences.now(paper.now)
+        assert await absences.until(paper.case(tx, OPERATOR), BORIS) == away.until
+    assert (away.user_id, away.until) == (DORA, paper.now + 2 * DAY)
+    await paper.by(await paper.actor(BORIS), absences.come_back, BORIS)
+    async with paper.database.reading() as tx:
+        assert await absences.until(paper.case(tx, OPERATOR), DORA) is None
 
 
 async def test_whose_role_ended_meanwhile_is_not_called_back(paper: Paper) -> None:

@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.access import admins, approvals, people, requests, revocation
+from bot.access import admins, people, requests, revocation
 from bot.access.admins import Change
-from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.requests import Agreed, Approved
 from storage.records import (
@@ -166,16 +165,14 @@ async def test_what_changed_since_the_card_needs_a_new_look(
     paper: Paper, changed: Callable[[Paper], Awaitable[None]]
 ) -> None:
     request = await paper.asked()
-    async with paper.database.reading() as tx:
-        seen = await approvals.card_digest(paper.case(tx, THE_BOT), request, BORIS)
+    seen = await paper.digest(request, BORIS)
     await changed(paper)
     boris = await paper.actor(BORIS)
     values = await paper.refuses(
         boris, Refusal.CARD_CHANGED, requests.approve, request.id, None, seen=seen
     )
     assert values == {"request": request.id}
-    async with paper.database.reading() as tx:
-        seen = await approvals.card_digest(paper.case(tx, THE_BOT), request, BORIS)
+    seen = await paper.digest(request, BORIS)
     done = await paper.by(boris, requests.approve, request.id, None, seen=seen)
     assert isinstance(done, Approved)
 
@@ -187,8 +184,8 @@ async def digest(paper: Paper, request_id: RequestId, admin: UserId = BORIS) -> 
     """As it is in the buttons of the admin's card now."""
     async with paper.database.reading() as tx:
         request = await tx.requests.get(request_id)
-        assert request is not None
-        return await approvals.card_digest(paper.case(tx, THE_BOT), request, admin)
+    assert request is not None
+    return await paper.digest(request, admin)
 
 
 async def test_no_more_is_given_than_may_be_given_now(paper: Paper) -> None:

@@ -257,7 +257,7 @@ async def test_taking_back_twice_is_too_late(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     await paper.by(anna, requests.cancel, request.id)
     values = await paper.refuses(anna, Refusal.ALREADY_DECIDED, requests.cancel, request.id)
-    assert values == {"state": RequestState.CANCELLED, "admin": "Anna"}
+    assert values == {"state": RequestState.CANCELLED, "admin": "Anna", "by": f"telegram:{ANNA}"}
 
 
 async def test_taking_back_what_does_not_exist(paper: Paper) -> None:

@@ -1,13 +1,16 @@
 """What begins later: asked for, approved, taken back, given at its time or not at all."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bot.access import (
+    admins,
     asking,
     beginning,
+    changing,
     clock,
     grants,
     groups,
@@ -16,6 +19,7 @@ from bot.access import (
     requests,
     restored,
     revocation,
+    undoing,
 )
 from bot.access.refusals import Refusal, Refused
 from bot.access.starts import LEAD
@@ -184,6 +188,15 @@ async def test_its_end_is_within_the_authoritys(paper: Paper) -> None:
     await paper.refuses(boris, Refusal.OUTLIVES_AUTHORITY, requests.approve, request.id, None)
 
 
+async def test_another_duration_ends_within_it_too(paper: Paper) -> None:
+    request = await ask(paper)
+    paper.authority_ends_at = MORNING + 8 * DAY
+    anna = await paper.actor(ANNA)
+    change = changing.change_duration
+    await paper.refuses(anna, Refusal.OUTLIVES_AUTHORITY, change, request.id, 7 * DAY_S)
+    await paper.by(anna, change, request.id, DAY_S)
+
+
 async def test_what_was_cannot_begin(paper: Paper) -> None:
     anna = await paper.actor(ANNA)
     wanted: dict[str, Any] = {"duration": None, "server": BERLIN, "reason": ""}
@@ -231,20 +244,34 @@ async def test_an_admin_takes_it_back(paper: Paper) -> None:
     assert await begins(paper) == 0
 
 
+async def test_a_no_is_taken_back_as_long_as_it_could_be_decided(paper: Paper) -> None:
+    """Then it waits for a yes again; no card offers what would be refused."""
+    request, boris = await scheduled(paper), await paper.actor(BORIS)
+    paper.now += HOUR
+    await paper.by(boris, requests.deny, request.id)
+    await paper.by(boris, undoing.undo, request.id)
+    assert (await paper.request(request.id)).state is RequestState.PENDING
+    await paper.by(boris, requests.approve, request.id, None)
+    paper.now += DAY
+    done = await paper.by(boris, requests.deny, request.id)
+    assert done.undo_until is None
+    await paper.refuses(boris, Refusal.UNDO_LATE, undoing.undo, request.id)
+
+
 async def test_a_revocation_of_nothing_says_what_is_to_come(paper: Paper) -> None:
     request = await scheduled(paper)
     clara = await paper.actor(CLARA)
     told = await paper.refuses(clara, Refusal.NOTHING_LIVE, revocation.revoke_person, ANNA)
     assert told["later"] == [request.id]
     said = in_toast(Refused(Refusal.NOTHING_LIVE, **told))
-    assert said.endswith(f"with request {request.id} begins later; Deny takes that back.")
+    assert said.endswith(f"with request {request.id} begins later: Deny takes that back.")
 
 
 async def test_it_is_approved_once(paper: Paper) -> None:
     request = await scheduled(paper)
     clara = await paper.actor(CLARA)
     told = await paper.refuses(clara, Refusal.ALREADY_DECIDED, requests.approve, request.id, None)
-    assert told == {"state": RequestState.SCHEDULED, "admin": "Boris"}
+    assert told == {"state": RequestState.SCHEDULED, "by": "telegram:2001", "admin": "Boris"}
 
 
 async def test_who_is_removed_gets_nothing(paper: Paper) -> None:
@@ -266,7 +293,9 @@ async def test_a_restore_closes_it(paper: Paper) -> None:
 # --- What may not be given any more -----------------------------------------------------------
 
 
-async def not_given(paper: Paper, request: Request, why: Refusal) -> None:
+async def not_given(
+    paper: Paper, request: Request, why: Refusal, *, told: Sequence[UserId] = (BORIS, CLARA)
+) -> None:
     paper.now = START - LEAD
     await paper.forget()
     assert await begins(paper) == 1
@@ -277,8 +306,7 @@ async def not_given(paper: Paper, request: Request, why: Refusal) -> None:
     about = {"server": BERLIN, "refusal": why, "name": "Anna Petrova"}
     assert await paper.heard() == [
         notice(ANNA, "not_begun", paper.now, **about),
-        notice(BORIS, "not_begun_admins", paper.now, **about),
-        notice(CLARA, "not_begun_admins", paper.now, **about),
+        *(notice(admin, "not_begun_admins", paper.now, **about) for admin in told),
     ]
     assert [row.action for row in await paper.noted()] == ["request.cancel"]
     assert await begins(paper) == 0
@@ -347,6 +375,47 @@ async def test_and_the_longest_duration_of_then(paper: Paper) -> None:
         [grant] = await tx.grants.all()
     assert grant.not_after == START + DAY
     assert (await paper.request(request.id)).duration == DAY_S
+
+
+async def test_whose_approver_may_not_decide_any_more_gets_nothing(paper: Paper) -> None:
+    """Nobody can give for months ahead what they may not give by then."""
+    request = await scheduled(paper)
+    paper.admins = (CLARA,)
+    await paper.do(admins.observe)
+    await not_given(paper, request, Refusal.APPROVAL_OVER, told=(CLARA,))
+
+
+async def test_nor_by_the_yes_of_an_admin_who_was_put_back(paper: Paper) -> None:
+    await paper.do(admins.observe)
+    request = await scheduled(paper)
+    for listed in ((CLARA,), (BORIS, CLARA)):
+        paper.admins = listed
+        await paper.do(admins.observe)
+    await not_given(paper, request, Refusal.APPROVAL_OVER)
+
+
+async def test_as_many_as_it_takes_then_have_to_have_agreed(paper: Paper) -> None:
+    request = await scheduled(paper)
+    paper.approvals = 2
+    await not_given(paper, request, Refusal.APPROVAL_OVER)
+
+
+async def test_what_two_agreed_on_needs_two(paper: Paper) -> None:
+    paper.approvals = 2
+    request = await ask(paper)
+    for admin in (BORIS, CLARA):
+        await paper.by(await paper.actor(admin), requests.approve, request.id, None)
+    paper.now = START - LEAD
+    assert await begins(paper) == 1
+    assert (await paper.request(request.id)).state is RequestState.APPROVED
+
+
+async def test_an_operators_word_stands(paper: Paper) -> None:
+    request = await ask(paper)
+    await paper.by(OPERATOR, requests.approve, request.id, None)
+    paper.approvals, paper.now = 2, START - LEAD
+    await begins(paper)
+    assert (await paper.request(request.id)).state is RequestState.APPROVED
 
 
 async def test_a_full_network_gives_nothing(paper: Paper) -> None:

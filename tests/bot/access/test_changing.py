@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access import approvals, changing, groups, pausing, requests
+from bot.access import changing, groups, pausing, requests
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.requests import Agreed
 from storage.group_records import Group, GroupName
-from storage.records import ChatId, OutboxKind, PostedMessage, Request, RequestState, UserId
+from storage.records import ChatId, OutboxKind, PostedMessage, Request, RequestState
 from tests.bot.access.kit import (
     ANNA,
     BERLIN,
@@ -29,11 +29,6 @@ from tests.bot.access.kit import (
 
 async def changed(paper: Paper, request: Request, seconds: int) -> Request:
     return await paper.by(await paper.actor(ANNA), changing.change_duration, request.id, seconds)
-
-
-async def digest(paper: Paper, request: Request, viewer: UserId = BORIS) -> str:
-    async with paper.database.reading() as tx:
-        return await approvals.card_digest(paper.case(tx, THE_BOT), request, viewer)
 
 
 async def test_another_duration_is_on_every_card(paper: Paper) -> None:
@@ -69,14 +64,14 @@ async def test_another_duration_is_on_every_card(paper: Paper) -> None:
 
 async def test_the_button_of_an_earlier_card_acts_on_what_it_showed_only(paper: Paper) -> None:
     request = await paper.asked(duration=WEEK_S)
-    before = await digest(paper, request)
+    before = await paper.digest(request)
     anna, boris = await paper.actor(ANNA), await paper.actor(BORIS)
     now = await paper.by(anna, changing.change_reason, request.id, "night shift")
     assert now.reason == "night shift"
     await paper.refuses(
         boris, Refusal.CARD_CHANGED, requests.approve, request.id, WEEK_S, seen=before
     )
-    seen = await digest(paper, now)
+    seen = await paper.digest(now)
     await paper.by(boris, requests.approve, request.id, WEEK_S, seen=seen)
     assert (await paper.request(request.id)).state is RequestState.APPROVED
 

@@ -228,10 +228,10 @@ async def test_the_second_decision_learns_who_was_first(paper: Paper, first: str
             paper.now = request.expires_at
             await paper.do(requests.expire_due)
     expected = {
-        "approve": {"state": RequestState.APPROVED, "admin": "Boris"},
-        "deny": {"state": RequestState.DENIED, "admin": "Boris"},
-        "cancel": {"state": RequestState.CANCELLED, "admin": "Anna"},
-        "expire": {"state": RequestState.EXPIRED, "admin": "vpnbot"},
+        "approve": {"state": RequestState.APPROVED, "admin": "Boris", "by": f"telegram:{BORIS}"},
+        "deny": {"state": RequestState.DENIED, "admin": "Boris", "by": f"telegram:{BORIS}"},
+        "cancel": {"state": RequestState.CANCELLED, "admin": "Anna", "by": f"telegram:{ANNA}"},
+        "expire": {"state": RequestState.EXPIRED, "admin": "vpnbot", "by": "vpnbot"},
     }[first]
 
     code = Refusal.ALREADY_DECIDED
@@ -253,7 +253,7 @@ async def test_a_request_without_a_server_cannot_be_decided(paper: Paper) -> Non
     request = await paper.asked(server=None)
     boris = await paper.actor(BORIS)
     values = await paper.refuses(boris, Refusal.ALREADY_DECIDED, requests.approve, request.id, None)
-    assert values == {"state": RequestState.CHOOSING, "admin": ""}
+    assert values == {"state": RequestState.CHOOSING, "admin": "", "by": None}
 
 
 async def test_who_was_taken_off_the_list_gets_nothing(paper: Paper) -> None:
@@ -271,7 +271,7 @@ async def test_removing_somebody_withdraws_what_they_asked_for(paper: Paper) -> 
     await paper.by(await paper.actor(BORIS), people.remove, ANNA)
     clara = await paper.actor(CLARA)
     values = await paper.refuses(clara, Refusal.ALREADY_DECIDED, requests.approve, request.id, None)
-    assert values == {"state": RequestState.CANCELLED, "admin": "Boris"}
+    assert values == {"state": RequestState.CANCELLED, "admin": "Boris", "by": f"telegram:{BORIS}"}
 
 
 async def test_a_server_that_has_gone_gives_no_access(paper: Paper) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.access import asking, changing, groups, pausing, people, requests, revocation
+from bot.access import asking, changing, groups, pausing, people, requests, revocation, undoing
 from bot.access.asking import Asked
 from bot.access.policy import TICKETS, Hours
 from bot.access.refusals import Refusal
@@ -313,6 +313,45 @@ async def test_who_is_paused_or_removed_gets_nothing(paper: Paper) -> None:
     await refused(paper, Refusal.PAUSED, duration=HOUR_S)
     await paper.by(OPERATOR, people.remove, ANNA)
     await refused(paper, Refusal.NOT_ALLOWED, duration=HOUR_S)
+
+
+@pytest.mark.parametrize("by_account", [ANNA, EMIL])
+async def test_whose_access_an_admin_has_just_ended_asks_the_admins(
+    paper: Paper, by_account: UserId
+) -> None:
+    """Else they had it back a second later."""
+    await made(paper, EIGHT, ANNA)
+    await paper.by(OPERATOR, people.link, EMIL, ANNA)
+    assert (await ask(paper, by_account)).request.state is RequestState.APPROVED
+    await paper.by(await paper.actor(BORIS), revocation.revoke_person, ANNA)
+    await paper.forget()
+    await pending(paper, duration=HOUR_S)
+    await paper.by(await paper.actor(ANNA), requests.cancel, RequestId(2))
+    paper.now += DAY
+    assert (await ask(paper, duration=HOUR_S)).request.state is RequestState.APPROVED
+
+
+async def test_so_does_whom_an_admin_has_just_told_no(paper: Paper) -> None:
+    await made(paper, EIGHT, ANNA)
+    request = (await ask(paper, duration=9 * HOUR_S)).request
+    boris = await paper.actor(BORIS)
+    await paper.by(boris, requests.deny, request.id)
+    await paper.forget()
+    await pending(paper, duration=HOUR_S)
+    # A no that was taken back is none.
+    await paper.by(await paper.actor(ANNA), requests.cancel, RequestId(2))
+    await paper.by(boris, undoing.undo, request.id)
+    await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
+    assert (await ask(paper, duration=HOUR_S)).request.state is RequestState.APPROVED
+
+
+async def test_who_gave_their_own_up_gets_it_again(paper: Paper) -> None:
+    await made(paper, EIGHT, ANNA)
+    await ask(paper)
+    async with paper.database.reading() as tx:
+        [grant] = await tx.grants.of_user(ANNA)
+    await paper.by(await paper.actor(ANNA), revocation.give_up, grant.id)
+    assert (await ask(paper)).request.state is RequestState.APPROVED
 
 
 async def test_what_needs_several_admins_needs_them_all_the_same(paper: Paper) -> None:

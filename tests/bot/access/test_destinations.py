@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access import approvals, asking, destinations, grants, requests, revocation
+from bot.access import asking, destinations, grants, requests, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from storage.records import EndReason, Grant, Place, ServerName
@@ -85,13 +85,9 @@ async def test_what_came_to_a_set_later_was_not_approved(paper: Paper) -> None:
 async def test_a_card_counts_for_the_servers_that_it_shows(paper: Paper) -> None:
     asked = await paper.asked(server=EU)
 
-    async def digest() -> str:
-        async with paper.database.reading() as tx:
-            return await approvals.card_digest(paper.case(tx, THE_BOT), asked, BORIS)
-
-    seen = await digest()
+    seen = await paper.digest(asked)
     await group(paper, PARIS, ROME)
-    assert await digest() != seen
+    assert await paper.digest(asked) != seen
     await paper.refuses(
         await paper.actor(BORIS), Refusal.CARD_CHANGED, requests.approve, asked.id, None, seen=seen
     )

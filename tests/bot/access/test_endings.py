@@ -10,6 +10,7 @@ from bot.access.importing import Certificate
 from storage.clock_records import EndWarning
 from tests.bot.access.kit import BERLIN, BORIS, CLARA, DAY, MORNING, OPERATOR, Paper
 
+RENEW = "vpnbot server deploy berlin"
 SECOND = timedelta(seconds=1)
 FAR = MORNING + 4000 * DAY
 
@@ -48,9 +49,13 @@ def test_each_warning_comes_once() -> None:
 
 async def test_of_the_ca_a_year_ahead(paper: Paper) -> None:
     """Everybody has to move to another one, which takes its time."""
-    await paper.do(endings.warn, MORNING + 366 * DAY, [ServerEnd(BERLIN, MORNING + 366 * DAY)])
+    await paper.do(
+        endings.warn, MORNING + 366 * DAY, [ServerEnd(BERLIN, MORNING + 366 * DAY, RENEW)]
+    )
     assert await paper.heard() == []
-    await paper.do(endings.warn, MORNING + 365 * DAY, [ServerEnd(BERLIN, MORNING + 365 * DAY)])
+    await paper.do(
+        endings.warn, MORNING + 365 * DAY, [ServerEnd(BERLIN, MORNING + 365 * DAY, RENEW)]
+    )
     assert await codes(paper) == [(BORIS, "ca_ends"), (CLARA, "ca_ends")]
 
 
@@ -66,7 +71,7 @@ async def codes(paper: Paper) -> list[tuple[int, str]]:
 
 
 async def test_every_admin_is_warned_of_the_ca_and_of_servers(paper: Paper) -> None:
-    servers = [ServerEnd(BERLIN, MORNING + 13 * DAY)]
+    servers = [ServerEnd(BERLIN, MORNING + 13 * DAY, RENEW)]
     await paper.do(endings.warn, MORNING + 59 * DAY, servers)
     heard = await paper.heard()
     assert [(said.chat, said.payload["code"]) for said in heard] == [
@@ -78,20 +83,12 @@ async def test_every_admin_is_warned_of_the_ca_and_of_servers(paper: Paper) -> N
     assert heard[2].payload["values"] == {
         "server": BERLIN,
         "until": (MORNING + 13 * DAY).isoformat(timespec="seconds"),
+        "renew": RENEW,
     }
     await paper.do(endings.warn, MORNING + 59 * DAY, servers)
     assert await paper.heard() == []
-    await paper.do(endings.warn, FAR, [ServerEnd(BERLIN, FAR)])
+    await paper.do(endings.warn, FAR, [ServerEnd(BERLIN, FAR, RENEW)])
     assert await paper.heard() == []
-
-
-async def test_a_server_of_the_operators_making_is_renewed_by_another_command(paper: Paper) -> None:
-    conf, remote = "/etc/openvpn/my office.conf", "vpn.example.com:1194/udp"
-    await paper.do(endings.warn, FAR, [ServerEnd(BERLIN, MORNING + DAY, conf, remote)])
-    heard = await paper.heard()
-    assert [said.payload["code"] for said in heard] == ["adopted_certificate_ends"] * 2
-    values = heard[0].payload["values"]
-    assert (values["config"], values["remote"]) == (f"'{conf}'", remote)  # one word of a shell's
 
 
 async def test_clients_certificates_are_told_together(paper: Paper) -> None:

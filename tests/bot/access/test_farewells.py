@@ -130,6 +130,9 @@ async def test_without_a_group_of_theirs_they_are_not_put_back(paper: Paper) -> 
     await removed(paper)
     await paper.do(groups.remove, OPS)
     assert (await refused(paper, Refusal.FAREWELL_GROUP_GONE))["group"] == OPS
+    # One that is called so by now is another one.
+    await paper.do(groups.add, Group(OPS, standing=3600))
+    assert (await refused(paper, Refusal.FAREWELL_GROUP_GONE))["group"] == OPS
 
 
 async def test_only_whoever_did_it_takes_it_back_and_only_as_an_admin(paper: Paper) -> None:

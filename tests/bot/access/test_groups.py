@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access import approvals, asking, grants, groups, people, requests
-from bot.access.approvals import Quorum, Vote
+from bot.access import asking, grants, groups, people, requests
 from bot.access.groups import Changed
+from bot.access.hearing import Quorum, Vote
 from bot.access.refusals import Refusal
 from bot.access.requests import Agreed
 from bot.access.terms import Terms, terms
@@ -251,8 +251,7 @@ async def test_an_approver_who_is_no_admin_any_more_has_no_say(paper: Paper) -> 
 async def test_a_card_from_before_a_change_needs_a_new_look(paper: Paper) -> None:
     await made(paper, Group(DEV), ANNA)
     request = await paper.asked()
-    async with paper.database.reading() as tx:
-        seen = await approvals.card_digest(paper.case(tx, OPERATOR), request, BORIS)
+    seen = await paper.digest(request, BORIS)
     await paper.by(OPERATOR, groups.edit, Group(DEV, routes=("10.1.0.0/16",)))
     boris = await paper.actor(BORIS)
     await paper.refuses(boris, Refusal.CARD_CHANGED, requests.approve, request.id, None, seen=seen)

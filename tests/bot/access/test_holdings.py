@@ -68,7 +68,7 @@ async def test_of_all_accounts_the_live_ones_first(taken_over: Paper) -> None:
         assert set(found[1].unproved_on) == {BERLIN, PARIS}
     assert await of(taken_over, EMIL) == []
     async with taken_over.database.reading() as tx:
-        assert list(await holdings.accounts_of(tx, PHONE)) == [ANNA, PHONE]
+        assert list(await tx.people.accounts_of(PHONE)) == [ANNA, PHONE]
 
 
 async def drop(paper: Paper, *servers: ServerName) -> None:

@@ -97,7 +97,6 @@ async def test_an_end_that_only_the_books_know(paper: Paper) -> None:
     assert grants["02"].state is GrantState.EXPIRED
     assert set(entries) == {"02", "03"}
     assert entries["02"].revoked_at == EXPIRED.not_after
-    assert not any(entry.end_known for entry in entries.values())
 
 
 async def test_what_a_server_refused_is_not_live(paper: Paper) -> None:

@@ -145,8 +145,14 @@ async def test_an_admin_who_is_removed_takes_their_invitations_along(paper: Pape
 
 async def test_without_its_group_it_lets_nobody_in(paper: Paper) -> None:
     await paper.by(OPERATOR, groups.add, Group(DEV))
-    _, token = await invited(paper, DEV)
+    made, token = await invited(paper, DEV)
+    other, _ = await invited(paper)
     await paper.by(OPERATOR, groups.remove, DEV)
+    await over(paper, EVE, token)
+    assert await state(paper, made) is InvitationState.WITHDRAWN
+    assert await state(paper, other) is InvitationState.OPEN
+    # Another group of its name is none that anybody was invited into.
+    await paper.by(OPERATOR, groups.add, Group(DEV, standing=3600))
     await over(paper, EVE, token)
 
 

@@ -1,5 +1,6 @@
 """What waits to be said survives the database: only codes and plain values."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,39 @@ async def test_an_edit_names_its_message(paper: Paper) -> None:
     await paper.do(messages.edit_card, message)
     payload = {"request": 7, "message": 55, "kind": "card"}
     assert await paper.heard() == [to(BORIS, OutboxKind.EDIT_CARD, payload)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "count"),
+    [(True, True, 1), (True, False, 1), (False, False, 1), (False, True, 2)],
+)
+async def test_an_edit_that_waits_is_enough(
+    paper: Paper, first: bool, second: bool, count: int
+) -> None:
+    """Unless a card that is gone would come anew by the second one only."""
+    message = PostedMessage(ChatId(BORIS), 55, OutboxKind.CARD, "7", MORNING)
+    for afresh in (first, second):
+        await paper.do(messages.edit_card, message, afresh=afresh)
+    assert len(await paper.heard()) == count
+
+
+@pytest.mark.parametrize("other", [{"message_id": 56}, {"chat_id": ChatId(CLARA)}])
+async def test_each_message_has_an_edit_of_its_own(paper: Paper, other: dict[str, Any]) -> None:
+    message = PostedMessage(ChatId(BORIS), 55, OutboxKind.REPLY, "7", MORNING)
+    for one in (message, replace(message, **other)):
+        await paper.do(messages.edit, one)
+    assert len(await paper.heard()) == 2
+
+
+async def test_an_edit_on_its_way_may_miss_what_happens_now(paper: Paper) -> None:
+    message = PostedMessage(ChatId(BORIS), 55, OutboxKind.REPLY, "7", MORNING)
+    await paper.do(messages.edit, message)
+    async with paper.database.writing() as tx:
+        [item] = await tx.outbox.due(paper.now, 10)
+        await tx.outbox.claim(item.id)
+    await paper.do(messages.edit, message)
+    async with paper.database.writing() as tx:
+        assert len(await tx.outbox.due(paper.now, 10)) == 1
 
 
 async def test_a_card_and_a_menu(paper: Paper) -> None:

@@ -10,6 +10,7 @@ from bot.access import grants, not_me, people, revocation, usage
 from bot.access.messages import Notice
 from bot.access.refusals import Refusal
 from bot.access.usage import Use
+from storage.outbox import SetAside
 from storage.records import (
     ChatId,
     EndReason,
@@ -277,3 +278,59 @@ async def test_what_was_asked_is_brought_up_to_date_until_it_is_answered(
     edits = [one.payload for one in await paper.heard() if one.kind is OutboxKind.EDIT]
     edit = {"kind": "asked_use", "subject": "1", "message": 500}
     assert (edit in edits) is ends
+
+
+async def unheard(paper: Paper) -> None:
+    """What was to be said reaches nobody."""
+    async with paper.database.writing() as tx:
+        for row in await tx.outbox.open(OutboxKind.ASKED_USE):
+            assert await tx.outbox.claim(row.id)
+            await tx.outbox.conclude(row, SetAside(None))
+    await paper.do(people.unreachable, ANNA)
+    await paper.forget()
+
+
+async def test_who_had_blocked_the_bot_is_asked_when_they_are_back(paper: Paper) -> None:
+    grant = await paper.active()
+    await look(paper, use(grant))
+    await unheard(paper)
+    await paper.do(people.reached, ANNA)
+    questions = [one for one in await paper.heard() if one.kind == OutboxKind.ASKED_USE]
+    assert [(one.chat, one.payload) for one in questions] == [(ANNA, {"use": ONE})]
+    # Once: it is on its way, and then it is there.
+    await paper.do(people.unreachable, ANNA)
+    await paper.do(people.reached, ANNA)
+    await unheard(paper)
+    async with paper.database.writing() as tx:
+        posted = PostedMessage(ChatId(ANNA), 7, OutboxKind.ASKED_USE, "1", paper.now)
+        await tx.posted.remember(posted)
+    await paper.do(people.reached, ANNA)
+    assert all(one.kind != OutboxKind.ASKED_USE for one in await paper.heard())
+
+
+@pytest.mark.parametrize("why", ["over", "answered", "long ago", "somebody else's"])
+async def test_nor_about_what_needs_no_answer_any_more(paper: Paper, why: str) -> None:
+    grant = await paper.active(EMIL if why == "somebody else's" else ANNA)
+    await look(paper, use(grant))
+    await unheard(paper)
+    if why == "over":
+        await paper.do(revocation.begin, [grant], EndReason.REVOKED)
+    elif why == "answered":
+        await paper.by(await paper.actor(ANNA), not_me.answer, ONE, was_owner=True)
+    elif why == "long ago":
+        paper.now += 7 * DAY
+    await paper.forget()
+    await paper.do(people.reached, ANNA)
+    assert all(one.kind != OutboxKind.ASKED_USE for one in await paper.heard())
+
+
+async def test_nor_about_more_than_a_few(paper: Paper) -> None:
+    grant = await paper.active()
+    async with paper.database.writing() as tx:
+        for _ in range(5):
+            one = AskedUse(grant.id, UseKind.TWICE, BERLIN, paper.now, (HOME, CAFE), paper.now)
+            await tx.asked_uses.add(one)
+    await unheard(paper)
+    await paper.do(people.reached, ANNA)
+    questions = [one for one in await paper.heard() if one.kind == OutboxKind.ASKED_USE]
+    assert [one.payload["use"] for one in questions] == [3, 4, 5]

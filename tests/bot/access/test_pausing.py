@@ -28,6 +28,7 @@ from tests.bot.access.kit import (
     DAY,
     EMIL,
     HOUR,
+    MORNING,
     OPERATOR,
     PARIS,
     Paper,
@@ -234,3 +235,25 @@ async def test_after_a_restore_no_day_of_the_backup_brings_anybody_back(paper: P
     assert (await paper.grant(grant.id)).pause is Pause.PAUSING
     [again] = (await paper.by(await paper.actor(BORIS), pausing.resume, ANNA)).grants
     assert again.pause is None
+
+
+async def test_nobody_lets_themselves_in_whom_another_keeps_out(paper: Paper) -> None:
+    """Nor sooner, nor by another account; what they said themselves they take back."""
+    home = UserId(2005)
+    async with paper.database.writing() as tx:
+        await tx.people.allow(BORIS, "Boris", MORNING)
+        await tx.people.allow(home, "Boris at home", MORNING)
+        await tx.people.link(home, BORIS)
+    boris, clara = await paper.actor(BORIS), await paper.actor(CLARA)
+    await paper.by(clara, pausing.pause, BORIS, None)
+    for account in (BORIS, home):
+        told = await paper.refuses(boris, Refusal.OWN_PAUSE, pausing.resume, account)
+        assert told["admin"] == "Clara"
+        soon = paper.now + HOUR
+        await paper.refuses(boris, Refusal.OWN_PAUSE, pausing.pause, account, soon)
+    await paper.by(clara, pausing.resume, BORIS)
+    await paper.by(boris, pausing.pause, BORIS, paper.now + DAY)
+    await paper.by(boris, pausing.resume, home)
+    await paper.by(OPERATOR, pausing.pause, BORIS, None)
+    await paper.refuses(boris, Refusal.OWN_PAUSE, pausing.resume, BORIS)
+    await paper.by(OPERATOR, pausing.resume, BORIS)

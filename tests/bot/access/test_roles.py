@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.access import appointing, groups, people, requests, roles
+from bot.access import appointing, farewells, groups, people, requests, roles
 from bot.access.messages import Notice
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal
@@ -203,4 +203,33 @@ async def test_the_admins_of_the_settings_come_first(paper: Paper) -> None:
         await tx.people.know(CLARA, "Clara", paper.now)
         await tx.roles.set(Appointment(CLARA, Role.APPROVER, (DEV,), 0))
         assert await roles.admins(tx, paper.rules) == (BORIS, CLARA, UserId(5))
-        assert await roles.deciders(tx, paper.rules, [DEV]) == (BORIS, CLARA, UserId(5))
+        assert await roles.deciders(tx, paper.rules, [DEV]) == ((BORIS, CLARA, UserId(5)), ())
+
+
+@pytest.mark.parametrize("what", ["approvals", "long", "group"])
+async def test_nobody_alone_makes_somebody_who_agrees_with_them(paper: Paper, what: str) -> None:
+    """Where several have to agree: else whoever has one admin's account were several at once."""
+    if what == "approvals":
+        paper.approvals = 2
+    if what == "long":
+        paper.long_duration = 86_400
+    await paper.by(OPERATOR, groups.add, Group(DEV, approvals=2 if what == "group" else None))
+    boris = await paper.actor(BORIS)
+    for role, names in ((Role.ADMIN, ()), (Role.APPROVER, (DEV,))):
+        told = await paper.refuses(
+            boris, Refusal.SEVERAL_APPOINT, appointing.appoint, DORA, role, names
+        )
+        assert told == {"id": DORA, "role": role}
+    # Whoever only looks may, and so may whoever decides already.
+    await paper.by(boris, appointing.appoint, DORA, Role.AUDITOR)
+    await paper.by(OPERATOR, appointing.appoint, DORA, Role.ADMIN)
+    await paper.by(boris, appointing.appoint, DORA, Role.APPROVER, [DEV])
+
+
+async def test_who_is_put_back_has_their_role_again_where_several_agree(paper: Paper) -> None:
+    paper.approvals = 2
+    await paper.by(OPERATOR, appointing.appoint, ANNA, Role.ADMIN)
+    boris = await paper.actor(BORIS)
+    done = await paper.by(boris, people.remove, ANNA)
+    await paper.by(boris, farewells.undo, done.farewell)
+    assert (await paper.actor(ANNA)).is_admin

@@ -175,22 +175,22 @@ def test_more_at_its_end() -> None:
 
 
 def test_another_passphrase(sealed: bytes) -> None:
-    refused(sealed, "The passphrase does not open", secret="horse battery staple")
+    refused(sealed, "The passphrase doesn't open", secret="horse battery staple")
 
 
 def test_for_a_key_instead_of_a_passphrase() -> None:
     key = pyrage.x25519.Identity.generate()
-    refused(pyrage.encrypt(tar_of(good_members()), [key.to_public()]), "does not open")
+    refused(pyrage.encrypt(tar_of(good_members()), [key.to_public()]), "doesn't open")
 
 
 def test_more_work_than_anybody_has() -> None:
     header, _, rest = BY_HAND.partition(b" 1\n")
-    refused(header + b" 30\n" + rest, "does not open", "Excessive work")
+    refused(header + b" 30\n" + rest, "doesn't open", "Excessive work")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"SQLite format 3\0", b"\x1f\x8b" * 999])
 def test_no_age_file_at_all(content: bytes) -> None:
-    refused(content, "is no backup")
+    refused(content, "isn't a backup")
 
 
 # --- the tar --------------------------------------------------------------------------------------
@@ -225,17 +225,17 @@ EVIL_MEMBERS = {
 @pytest.mark.parametrize("first", [True, False])
 def test_an_evil_member(evil: Member, first: bool) -> None:
     good = good_members()
-    tar_refused(tar_of([evil, *good] if first else [*good, evil]), "is no backup")
+    tar_refused(tar_of([evil, *good] if first else [*good, evil]), "isn't a backup")
 
 
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_headers_that_change_what_follows(form: int) -> None:
     """A long name, a time with a fraction: each format has a member of its own for them."""
     long = member("x" * 300)
-    tar_refused(tar_of([long], form), "is no backup")
+    tar_refused(tar_of([long], form), "isn't a backup")
     if form == tarfile.PAX_FORMAT:
         odd = [member(name, content, mtime=1.5) for name, content in FILES.items()]
-        tar_refused(tar_of([good_members()[0], *odd], form), "is no backup")
+        tar_refused(tar_of([good_members()[0], *odd], form), "isn't a backup")
 
 
 def _with_size(field: bytes) -> bytes:
@@ -260,7 +260,7 @@ SIZES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("field", SIZES.values(), ids=SIZES)
 def test_a_size_that_is_not_so(field: bytes) -> None:
-    tar_refused(_with_size(field), "is no backup")
+    tar_refused(_with_size(field), "isn't a backup")
 
 
 TARS: dict[str, Callable[[], bytes]] = {
@@ -278,7 +278,7 @@ TARS: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("make", TARS.values(), ids=TARS)
 def test_no_tar_of_ours(make: Callable[[], bytes]) -> None:
-    tar_refused(make(), "is no backup")
+    tar_refused(make(), "isn't a backup")
 
 
 # --- the manifest ---------------------------------------------------------------------------------

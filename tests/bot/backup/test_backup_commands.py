@@ -69,16 +69,16 @@ async def test_what_cannot_be_restored(company: Company, backup: Path, empty: Pa
     os.mkfifo(pipe)
     await refuses(company, "restore", str(backup), *flag, words="holds ")
     await refuses(company, "restore", str(backup), words="--passphrase-file is", **there)
-    await refuses(company, "restore", "gone.age", *flag, words="cannot be read", **there)
+    await refuses(company, "restore", "gone.age", *flag, words="can't be read", **there)
     await refuses(company, "restore", str(pipe), *flag, words="no ordinary file", **there)
-    await refuses(company, "restore", str(empty.parent), *flag, words="cannot be read", **there)
+    await refuses(company, "restore", str(empty.parent), *flag, words="can't be read", **there)
     token = str(company.folder / "token")
-    await refuses(company, "restore", token, *flag, words="is no backup", **there)
+    await refuses(company, "restore", token, *flag, words="isn't a backup", **there)
     half = company.folder / "half.age"
     half.write_bytes(read_file(backup)[:-5000])
-    await refuses(company, "restore", str(half), *flag, words="does not open", **there)
+    await refuses(company, "restore", str(half), *flag, words="doesn't open", **there)
     wrong = ("--passphrase-file", str(company.folder / "passphrase"))
-    await refuses(company, "restore", str(backup), *wrong, words="does not open", **there)
+    await refuses(company, "restore", str(backup), *wrong, words="doesn't open", **there)
     assert not list(empty.parent.iterdir())
 
 
@@ -107,7 +107,7 @@ async def test_a_backup_where_there_is_no_room(company: Company) -> None:
     flag = ("--passphrase-file", str(company.folder / "secret"))
     company.program = (*NOT_MEASURED, "prlimit", "--fsize=150000", VPNBOT)
     try:
-        await refuses(company, "backup", "full.age", *flag, words="cannot be written (File too")
+        await refuses(company, "backup", "full.age", *flag, words="can't be written (File too")
     finally:
         company.program = (VPNBOT,)
     assert not list(company.folder.glob("full.age"))

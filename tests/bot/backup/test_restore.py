@@ -184,7 +184,7 @@ async def test_a_newer_schema_than_it_says(
 async def test_another_passphrase_of_the_ca(contents: BackupContents, tmp_path: Path) -> None:
     settings = made_settings(tmp_path / "new" / "data", ca_passphrase="another one")
     text = await fails(settings, contents, BadBackup)
-    assert "VPNBOT_CA_PASSPHRASE_FILE does not open the CA" in text
+    assert "VPNBOT_CA_PASSPHRASE_FILE doesn't open the CA" in text
 
 
 async def test_a_passphrase_file_that_is_not_there(
@@ -192,7 +192,7 @@ async def test_a_passphrase_file_that_is_not_there(
 ) -> None:
     gone = tmp_path / "gone"
     settings = made_settings(tmp_path / "new" / "data", ca_passphrase=None, ca_passphrase_file=gone)
-    assert "cannot be read" in await fails(settings, contents, BadSettings)
+    assert "can't be read" in await fails(settings, contents, BadSettings)
 
 
 @pytest.mark.parametrize("name", ["ca/ca.crt", "ca/ca.p12"])
@@ -215,7 +215,7 @@ async def test_a_key_under_another_passphrase(contents: BackupContents, settings
         context="tls-crypt-v2 server office",
     )
     sealed = with_file(contents, tls_key_name("office"), other)
-    assert "does not open" in await fails(settings, sealed, BadBackup)
+    assert "doesn't open" in await fails(settings, sealed, BadBackup)
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
@@ -242,7 +242,7 @@ async def test_another_programs_database(
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE notes (text)")
     other = with_file(contents, DATABASE, path.read_bytes())
-    assert "not vpnbot's" in await fails(settings, other, BadBackup)
+    assert "aren't vpnbot's" in await fails(settings, other, BadBackup)
 
 
 @pytest.mark.parametrize(
@@ -291,16 +291,16 @@ async def test_a_file_where_the_folder_would_be(
 ) -> None:
     settings.data_dir.parent.mkdir()
     settings.data_dir.touch()
-    with pytest.raises(NotDone, match=r"cannot be used \(Not a directory"):
+    with pytest.raises(NotDone, match=r"can't be used \(Not a directory"):
         require_vacant(settings)
-    assert "cannot be made" in await fails(settings, contents, NotDone)
+    assert "can't be made" in await fails(settings, contents, NotDone)
 
 
 async def test_a_file_where_the_folder_above_would_be(
     contents: BackupContents, settings: Settings
 ) -> None:
     settings.data_dir.parent.touch()
-    with pytest.raises(NotDone, match="cannot write"):
+    with pytest.raises(NotDone, match="can't write"):
         await put_back(settings, OPERATOR, contents)
 
 
@@ -375,5 +375,5 @@ async def test_wherever_the_disk_is_full(
             break
     assert {text.partition("(")[2].partition(")")[0] for text in failed} >= {
         "No space left on device",
-        "the database could not be written",
+        "the database couldn't be written",
     }

@@ -115,7 +115,7 @@ async def test_what_was_not_given_is_said_where_it_was_asked(desk: Desk) -> None
     async with desk.gate.database.writing() as tx:
         await beginning.begin_due(desk.gate.case(tx, THE_BOT))
     text, buttons = await shown(desk, to=ANNA)
-    assert "was not given" in text
+    assert "wasn’t given" in text
     assert buttons == []
 
 
@@ -134,3 +134,25 @@ async def test_an_unclear_duration_is_asked_back_and_the_beginning_kept(desk: De
     request = await newest(desk)
     assert request.starts_at is not None
     assert request.duration in {86_400, 2 * 86_400, 3 * 86_400, 7 * 86_400}
+
+
+async def test_tomorrow_is_the_day_after_it_was_written(desk: Desk) -> None:
+    """Also where the command waited with Telegram, or for an answer, over midnight."""
+    wednesday = (datetime(2026, 3, 4, 9).astimezone()).astimezone(UTC)
+    desk.gate.now = datetime(2026, 3, 3, 23, 50).astimezone().astimezone(UTC)
+    # Not clear for how long: it is asked back.
+    await desk.says(ANNA, "/requestvpn berlin from tomorrow 9:00 2 fairs")
+    (tap,) = [data for text, data in (await desk.buttons()).items() if text == "2 days"]
+    desk.gate.now += timedelta(minutes=20)
+    await desk.taps(ANNA, tap)
+    assert (await newest(desk)).starts_at == wednesday
+
+    desk.gate.now = datetime(2026, 3, 4, 8).astimezone().astimezone(UTC)
+    await desk.says(ANNA, "/requestvpn 2d paris from tomorrow 9:00", ago=timedelta(hours=20))
+    await desk.taps(ANNA, (await desk.buttons())["Do it now"])
+    assert (await newest(desk)).starts_at == wednesday
+    # That has been meanwhile.
+    desk.gate.now += timedelta(hours=2)
+    await desk.says(ANNA, "/requestvpn 2d paris from tomorrow 9:00", ago=timedelta(hours=20))
+    *_, said = await desk.taps(ANNA, (await desk.buttons())["Do it now"])
+    assert "can’t begin then" in said

@@ -320,12 +320,12 @@ async def test_what_was_given_at_once_can_be_ended_from_its_card(paper: Paper) -
         [grant] = await tx.grants.of_user(ANNA)
 
     text, buttons = await card(paper, request)
-    assert "Approved by the standing approval of oncall for 1 hour" in text
+    assert "Given at once for 1 hour, by the standing approval of oncall" in text
     assert buttons == [f"Revoke {grant.common_name}"]
     # Who decides for the group sees it, too, and ends nothing.
     text, buttons = await card(paper, request, DORA)
     assert ("standing approval" in text, buttons) == (True, [])
-    assert "The standing approval of oncall approved" in (await asked(paper, request)).text
+    assert "was granted by the standing approval of oncall" in (await asked(paper, request)).text
 
     await paper.by(await paper.actor(BORIS), revocation.begin, [grant], EndReason.REVOKED)
     assert (await card(paper, request))[1] == []

@@ -2,7 +2,9 @@
 
 import pytest
 
-from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, RequestState
+from bot.access import messages
+from bot.access.permission import THE_BOT
+from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, RequestState, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 
 MESSAGE = 5  # what every tap of the desk is on
@@ -93,7 +95,7 @@ async def test_a_request_that_changed_meanwhile_is_looked_at_again(desk: Desk) -
     await desk.taps(BORIS, "dr:1:later:1")
     assert await state(desk) is RequestState.DENIED
     (said,) = await desk.taps(BORIS, yes)
-    assert "already denied" in said
+    assert "denied this request already" in said
 
 
 @pytest.mark.usefixtures("asked")
@@ -118,4 +120,20 @@ async def test_what_is_no_word_on_a_request(desk: Desk) -> None:
     assert await state(desk) is RequestState.PENDING
     await desk.taps(ANNA, "cx:1")
     (said,) = await desk.says(BORIS, "for what?", replies_to=MESSAGE)
-    assert "already cancelled" in said
+    assert "cancelled this request already" in said
+
+
+@pytest.mark.usefixtures("asked")
+async def test_words_below_a_card_that_a_reminder_replaced_count(desk: Desk) -> None:
+    """Typed before it was gone, or where Telegram did not let it be taken out."""
+    async with desk.gate.database.writing() as tx:
+        newer = PostedMessage(ChatId(BORIS), 99, OutboxKind.CARD, "1", desk.gate.now)
+        await messages.take_earlier(desk.gate.case(tx, THE_BOT), newer)
+        await tx.posted.remember(newer)
+    assert [kind for kind, _ in await desk.new()][-1:] == ["delete"]
+    (said,) = await desk.says(BORIS, "ask Clara first", replies_to=MESSAGE)
+    assert "“ask Clara first”" in said
+    # Nothing tries to bring it up to date.
+    async with desk.gate.database.writing() as tx:
+        await messages.catch_up(desk.gate.case(tx, THE_BOT), UserId(BORIS))
+    assert [(kind, row["message"]) for kind, row in await desk.new()] == [("edit_card", 99)]

@@ -159,3 +159,9 @@ async def test_who_is_invited_is_let_in_through_any_flood(doorway: Doorway) -> N
     # Nor is an open one a way in for a flood.
     # (thirty of them come in as newcomers who write for the third time).
     assert await doorway.lets_in(*says(_CROWD, f"/start {token}")) == 1 + 30
+
+
+async def test_who_comes_and_goes_in_the_group_of_the_settings_only(doorway: Doorway) -> None:
+    ours, other = updates.SUPERGROUP["id"], updates.GROUP["id"]
+    assert await doorway.lets_in(updates.moves(EVE, ours, "left")) == 1
+    assert await doorway.lets_in(updates.moves(ANNA, other, "left")) == 0

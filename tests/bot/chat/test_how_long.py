@@ -98,6 +98,15 @@ async def test_an_id_is_read_however_it_is_written(desk: Desk, typed: str) -> No
 async def test_the_allowlist_has_no_end(desk: Desk, typed: str) -> None:
     [said] = await desk.says(BORIS, f"/allow {typed}")
     assert "has no end" in said
+
+
+@pytest.mark.parametrize("typed", ["Eve 2d", "Eve Maier for 2 days"])
+async def test_nor_does_an_invitation_to_it(desk: Desk, typed: str) -> None:
+    [said] = await desk.says(BORIS, f"/invite {typed}")
+    assert "has no end" in said
+    assert said.endswith("without the time.")
+    async with desk.gate.database.reading() as tx:
+        assert await tx.invitations.open(desk.gate.now) == []
     assert not await desk.is_allowed(EVE)
 
 

@@ -14,6 +14,7 @@ from bot.chat.incoming import (
     Forwarded,
     Incoming,
     InGroup,
+    Membership,
     Nothing,
     Sender,
     SentFile,
@@ -32,6 +33,19 @@ CHANNEL = {"id": -10077, "type": "channel", "title": "News"}
 BOT = {"id": 9, "is_bot": True, "first_name": "Bot", "username": "vpn_bot"}
 AT = datetime.fromtimestamp(1_700_000_000, UTC)
 SENDER = Sender(UserId(1001), "Anna P.", "annap")
+
+
+# What a member of a group may do, as each kind names it (Bot API, ChatMember).
+_RIGHTS = """
+    can_be_edited is_anonymous can_manage_chat can_delete_messages can_manage_video_chats
+    can_restrict_members can_promote_members can_change_info can_invite_users can_post_stories
+    can_edit_stories can_delete_stories"""
+_MAY = """
+    can_change_info can_invite_users can_pin_messages can_send_messages can_send_polls
+    can_send_other_messages can_add_web_page_previews can_manage_topics can_send_audios
+    can_send_documents can_send_photos can_send_videos can_send_video_notes can_send_voice_notes
+    can_edit_tag can_react_to_messages"""
+RESTRICTED = dict.fromkeys(_MAY.split(), True) | {"until_date": 0}
 
 
 def update(**parts: Any) -> Update:
@@ -233,6 +247,34 @@ def test_being_put_into_a_group_changes_nothing(chat: dict[str, Any]) -> None:
     assert read_update(my_chat_member(chat, "member")) == Nothing()
 
 
+@pytest.mark.parametrize(
+    ("status", "more", "is_member"),
+    [
+        ("member", {}, True),
+        ("administrator", dict.fromkeys(_RIGHTS.split(), False), True),
+        ("left", {}, False),
+        ("kicked", {"until_date": 0}, False),
+        ("restricted", RESTRICTED | {"is_member": True}, True),
+        ("restricted", RESTRICTED | {"is_member": False}, False),
+    ],
+)
+def test_who_leaves_a_group_and_who_comes(
+    status: str, more: dict[str, Any], is_member: bool
+) -> None:
+    moved = chat_member({"user": ANNA, "status": status} | more)
+    assert read_update(moved) == Membership(-10055, UserId(1001), is_member)
+
+
+def test_bots_come_and_go_unnoticed() -> None:
+    assert read_update(chat_member({"user": BOT, "status": "left"})) == Nothing()
+
+
+def chat_member(member: dict[str, Any]) -> Update:
+    before = {"user": ANNA, "status": "member"}
+    change = {"chat": SUPERGROUP, "from": ANNA, "date": 1_700_000_000, "old_chat_member": before}
+    return update(chat_member=change | {"new_chat_member": member})
+
+
 def my_chat_member(chat: dict[str, Any], status: str) -> Update:
     member: dict[str, Any] = {"user": BOT, "status": status}
     if status == "kicked":
@@ -259,6 +301,7 @@ def my_chat_member(chat: dict[str, Any], status: str) -> Update:
         ({"callback_query": tap(message=message("card", chat=GROUP))}, 1001),
         ({"callback_query": tap(message=None)}, 1001),
         ({"my_chat_member": {"chat": {"id": 1001}}}, 1001),
+        ({"chat_member": {"chat": {"id": -55}}}, -55),
         ({"message": None, "callback_query": tap()}, 1001),
         # What cannot be read is a stranger's.
         ({}, 0),
@@ -292,7 +335,7 @@ def test_half_a_character_is_read_as_a_question_mark() -> None:
 
 
 def test_only_updates_that_are_read_are_asked_for() -> None:
-    assert ALLOWED_UPDATES == ["message", "callback_query", "my_chat_member"]
+    assert ALLOWED_UPDATES == ["message", "callback_query", "my_chat_member", "chat_member"]
 
 
 @given(text=st.text(max_size=50), first_name=st.text(max_size=70))

@@ -202,7 +202,7 @@ async def test_a_name_is_never_enough_to_be_allowed(desk: Desk) -> None:
     assert await desk.says(BORIS, f"/allow {NAME}") == [words.CHOOSE_ALLOW]
     assert set((await desk.buttons()).values()) == {"al:31", "al:32"}
     [said] = await desk.taps(BORIS, "al:31")
-    assert said == fill(asking.CONFIRM_ALLOW, name=NAME, username=words.NO_USERNAME, id=31)
+    assert said == fill(asking.CONFIRM_ALLOW_NO_USERNAME, name=NAME, id=31)
     assert not await desk.is_allowed(31)
     yes = (await desk.buttons())[words.BUTTON_ALLOW_YES]
     await desk.taps(ANNA, yes)

@@ -57,7 +57,7 @@ async def test_the_question_says_from_where_and_by_what(desk: Desk) -> None:
     await used(desk, HOME)
     text, buttons = await reads(desk)
     assert "Your profile for berlin was just used for the first time, " in text
-    assert text.endswith(f"\nFrom {HOME}.\nThe device says that it’s Windows.\n\n{QUESTION}")
+    assert text.endswith(f"\nFrom {HOME}.\nThe device says that it runs Windows.\n\n{QUESTION}")
     assert buttons == {words.BUTTON_YES: "wm:1", words.BUTTON_NO: "nm:1"}
 
 

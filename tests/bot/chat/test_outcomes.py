@@ -70,7 +70,7 @@ async def fail(bot: Bot, chat_id: int, text: str, read_timeout: float = 20) -> F
         (status(400, "Bad Request: chat not found"), Outcome.CLOSED),
         (status(400, "Bad Request: PEER_ID_INVALID"), Outcome.CLOSED),
         (status(403, "Forbidden: bot was blocked by the user"), Outcome.CLOSED),
-        (status(403, "Forbidden: user is deactivated"), Outcome.CLOSED),
+        (status(403, "Forbidden: user is deactivated"), Outcome.DELETED),
         (status(401, "Unauthorized"), Outcome.NOT_DONE),
         (status(404, "Not Found"), Outcome.NOT_DONE),
         (status(409, "Conflict: terminated by other getUpdates request"), Outcome.NOT_DONE),

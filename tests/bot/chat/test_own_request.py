@@ -33,7 +33,7 @@ async def shown(desk: Desk) -> tuple[str, list[list[str]]]:
 async def test_it_says_who_was_asked(desk: Desk) -> None:
     await ask(desk)
     text, keyboard = await shown(desk)
-    assert "is with the admins" in text
+    assert "waits for the admins" in text
     assert text.endswith("Asked: P2001 and P2002.")
     assert keyboard == [
         ["Another duration", "Add a reason"],
@@ -47,7 +47,7 @@ async def test_it_says_who_was_asked(desk: Desk) -> None:
 async def test_another_duration_is_two_taps(desk: Desk) -> None:
     await ask(desk)
     (said,) = await desk.taps(ANNA, "ch:1")
-    assert "is with the admins" in said
+    assert "waits for the admins" in said
     assert "For how long" in said
     offered = await desk.buttons()
     assert list(offered) == ["1 hour", "8 hours", "1 day", "30 days", "‹ Back"]
@@ -92,7 +92,7 @@ async def test_other_words_are_no_reason(desk: Desk) -> None:
     assert (await request(desk)).reason == ""
     await desk.taps(ANNA, "cx:1")
     (said,) = await desk.says(ANNA, "night shift", replies_to=MESSAGE)
-    assert "already cancelled" in said
+    assert "cancelled this request already" in said
 
 
 async def test_nobody_changes_anothers(desk: Desk) -> None:

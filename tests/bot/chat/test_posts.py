@@ -24,7 +24,6 @@ from bot.access import (
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT
 from bot.access.usage import Use
-from bot.chat import not_me as chat_not_me
 from bot.chat import soon_over
 from bot.chat.client import connect
 from bot.chat.posts import Posts
@@ -238,7 +237,7 @@ async def test_what_ended_while_the_question_was_on_its_way_is_shown(desk: Desk)
 
 
 def ask(desk: Desk) -> Handler:
-    return partial(chat_not_me.post, desk.posts._bot, desk.posts._core)
+    return desk.posts.question
 
 
 async def edits_of_questions(desk: Desk) -> list[Payload]:

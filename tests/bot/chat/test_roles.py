@@ -53,6 +53,8 @@ async def test_a_name_of_several_words_is_one_person(desk: Desk) -> None:
     ("text", "answer"),
     [
         ("/role 2003 king", "“king” isn’t a role."),
+        ("/role P1001 king", "“king” isn’t a role."),
+        ("/role Nobody king", "I know nobody called “Nobody king”."),
         ("/role 2003 auditor dev", "Only approvers have groups"),
         ("/role 2003 none dev", "Only approvers have groups"),
         ("/role 2003 approver nowhere", "There is no group “nowhere”"),

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.access import approvals, requests, roles
-from bot.access.permission import THE_BOT
+from bot.access import requests, roles
 from bot.chat.buttons import Meant, Tap
 from bot.chat.scene import Scene
 from bot.chat.taps import ACTIONS, mend
@@ -80,8 +79,7 @@ async def test_what_is_open_unknown_or_without_a_message_stays(paper: Paper) -> 
 @pytest.mark.parametrize("button", [Tap.APPROVE, Tap.DENY])
 async def test_the_message_that_decides_loses_its_own(paper: Paper, button: Tap) -> None:
     request = await paper.asked()
-    async with paper.database.reading() as tx:
-        digest = await approvals.card_digest(paper.case(tx, THE_BOT), request, BORIS)
+    digest = await paper.digest(request, BORIS)
     await paper.forget()
     meant = Meant(button, request=request.id, duration=request.duration, digest=digest)
     async with paper.database.writing() as tx:

@@ -86,3 +86,12 @@ def test_others_are_taken_many_at_once() -> None:
     assert [item.seq for item in turns.next_others(3)] == [1, 2, 3]
     assert [item.seq for item in turns.next_others(3)] == [4, 5]
     assert turns.next_others(3) == []
+
+
+def test_of_who_has_been_served_nothing_is_kept() -> None:
+    """Each flood of strangers comes from other accounts."""
+    turns = waiting("sams" * 3)
+    assert len(served(turns)) == 12
+    assert turns._ranks == {}
+    assert turns.first_of(ChatId(ord("s")), 5) == []
+    assert served(waiting("sm", turns, after=12)) == "ms"

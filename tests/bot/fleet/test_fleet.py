@@ -1,5 +1,6 @@
 """What holds where something happens, or fails, in the middle of a publication or a cut."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -131,3 +132,27 @@ async def test_who_ends_while_the_first_crl_is_signed_is_on_it(
     )
     assert {f"{serial:x}" for serial in found.serials} == {anna.serial}
     assert company.query("SELECT crl_published_at IS NULL FROM servers") == [(0,)]
+
+
+async def test_who_was_let_in_later_is_noted_before_anybody_else_may_change_that(
+    company: Company, office: Office
+) -> None:
+    """Else a pause and a return in between would wait for nothing."""
+    anna = await grant_of_anna(office)
+    file = company.folder / "office" / "live" / "ccd" / anna.common_name
+    file.unlink()
+    company.tamper("UPDATE grant_places SET waiting_since = 1")
+
+    async def who_waits_then() -> list[str]:
+        lock = office.folder.locks / "server-office.lock"
+        async with locked(lock), office.database.reading() as tx:
+            return [each.id for each in await tx.grants.waiting_on(OFFICE)]
+
+    async with office.database.writing():  # so that nothing can be noted for now
+        taking = asyncio.create_task(office.fleet.let_in_waiting(OFFICE))
+        while not file.exists():  # noqa: ASYNC110 - a file sends no event
+            await asyncio.sleep(0.01)
+        then = asyncio.create_task(who_waits_then())
+        await asyncio.wait([then], timeout=0.5)
+    assert [each.id for each in await taking] == [anna.id]
+    assert await then == []

@@ -152,13 +152,12 @@ async def test_a_list_that_cannot_be_written(company: Company, office: Office) -
     await office.others.close(anna)
     assert (await server_of(office, ROME)).open_since is not None
     # Its own clients are let in: nobody can take them off a list that cannot be read.
-    assert await office.fleet.admit(
-        ROME, replace(anna, server=ROME, places=(Place(ROME, None),)), is_wanted
-    )
+    theirs = replace(anna, server=ROME, places=(Place(ROME, None),))
 
+    async def as_it_is() -> Grant:
+        return theirs
 
-async def is_wanted() -> bool:
-    return True
+    assert await office.fleet.admit(ROME, theirs, as_it_is)
 
 
 async def test_servers_that_read_one_list_shut_out_nobody_of_each_other(

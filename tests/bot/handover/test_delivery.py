@@ -52,6 +52,7 @@ async def issued(paper: Paper) -> Grant:
     ("outcome", "lost", "reason", "row"),
     [
         (Outcome(Came.CLOSED, "blocked"), 1, EndReason.UNDELIVERABLE, Done()),
+        (Outcome(Came.DELETED, "gone"), 1, EndReason.UNDELIVERABLE, Done()),
         (Outcome(Came.REFUSED, "no"), 1, EndReason.NOT_TAKEN, SetAside("no")),
         (CUT_OFF, 4, EndReason.LOST, Done()),
         (Outcome(Came.UNKNOWN, "?"), 5, EndReason.NOT_TAKEN, SetAside("?")),

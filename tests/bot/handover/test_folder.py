@@ -123,7 +123,7 @@ def test_a_text_under_a_wrong_name(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("place", ["", "instructions", "files"])
 def test_a_name_that_nobody_can_read(folder: Path, place: str, name: str) -> None:
     put(folder / place, name)
-    with refused(folder, place, "a name is too long or cannot be printed"):
+    with refused(folder, place, "a name is too long or can't be printed"):
         look(folder)
 
 
@@ -167,22 +167,22 @@ def test_something_else_where_a_file_belongs(folder: Path, name: str, kind: str)
         path.mkdir()
     else:
         os.mkfifo(path)
-    with refused(folder, name, "it is no file"):
+    with refused(folder, name, "it isn't a file"):
         look(folder)
 
 
 @pytest.mark.parametrize("name", ["instructions", "files"])
 def test_a_file_where_a_folder_belongs(folder: Path, name: str) -> None:
     put(folder, name)
-    with refused(folder, name, "it cannot be looked into (Not a directory)"):
+    with refused(folder, name, "it can't be looked into (Not a directory)"):
         look(folder)
 
 
 def test_no_folder_at_all(folder: Path) -> None:
-    with refused(folder / "none", "", "it cannot be looked into (No such file or directory)"):
+    with refused(folder / "none", "", "it can't be looked into (No such file or directory)"):
         look(folder / "none")
     file = put(folder, "file")
-    with refused(file, "", "it cannot be looked into (Not a directory)"):
+    with refused(file, "", "it can't be looked into (Not a directory)"):
         look(file)
 
 
@@ -219,7 +219,7 @@ def test_a_link_to_nothing(folder: Path, name: str, target: str, problem: str) -
     path = folder / name
     path.parent.mkdir(exist_ok=True)
     path.symlink_to(path.name if target == "itself" else target)
-    with refused(folder, name, f"it cannot be read ({problem})"):
+    with refused(folder, name, f"it can't be read ({problem})"):
         look(folder)
 
 
@@ -231,7 +231,7 @@ def test_a_file_that_may_not_be_read(open_folder: Path, name: str) -> None:
     filled(open_folder)
     with (
         shut(open_folder / name, 0o000),
-        refused(open_folder, name, "it cannot be read (Permission denied)"),
+        refused(open_folder, name, "it can't be read (Permission denied)"),
     ):
         look(open_folder)
 
@@ -241,7 +241,7 @@ def test_a_folder_that_may_not_be_looked_into(open_folder: Path, name: str) -> N
     filled(open_folder)
     with (
         shut(open_folder / name, 0o000),
-        refused(open_folder, name, "it cannot be looked into (Permission denied)"),
+        refused(open_folder, name, "it can't be looked into (Permission denied)"),
     ):
         look(open_folder)
 
@@ -250,6 +250,6 @@ def test_a_folder_that_shows_its_names_only(open_folder: Path) -> None:
     filled(open_folder)
     with (
         shut(open_folder / "files", 0o444),
-        refused(open_folder, PDF, "it cannot be read (Permission denied)"),
+        refused(open_folder, PDF, "it can't be read (Permission denied)"),
     ):
         look(open_folder)

@@ -264,7 +264,7 @@ async def test_all_that_can_be_used(own: Handover) -> None:
 async def test_the_profile_is_tried_for_each_server(tmp_path: Path) -> None:
     put(tmp_path, PROFILE, f"{NEEDED}explicit-exit-notify 1\n{BLOCKS}")
     assert (await tried(tmp_path, SAMPLES[:1])).has_profile
-    with refused(tmp_path, PROFILE, "'explicit-exit-notify 1' does not fit paris", line=5):
+    with refused(tmp_path, PROFILE, "'explicit-exit-notify 1' doesn't fit paris", line=5):
         await tried(tmp_path)
 
 
@@ -322,4 +322,4 @@ async def test_an_extra_file_that_vanishes_after_the_look(own: Handover) -> None
         go_on.set()
         with pytest.raises(BadTemplate) as caught:
             await reading
-    assert str(caught.value) == f"{path} cannot be read (No such file or directory)."
+    assert str(caught.value) == f"{path} can't be read (No such file or directory)."

@@ -41,7 +41,7 @@ async def test_what_there_is(tmp_path: Path) -> None:
 async def test_what_does_not_fit_one_of_the_servers(tmp_path: Path) -> None:
     put(tmp_path, PROFILE, f"{NEEDED}explicit-exit-notify 1\n{BLOCKS}")
     handover = Handover(tmp_path)
-    wrong = f"{tmp_path / PROFILE}, line 5: 'explicit-exit-notify 1' does not fit paris."
+    wrong = f"{tmp_path / PROFILE}, line 5: 'explicit-exit-notify 1' doesn't fit paris."
     assert await look_at_templates(handover, [BERLIN, PARIS], NOW) == [Trouble(wrong, MEND)]
     (fine,) = await look_at_templates(handover, [BERLIN], NOW)
     assert isinstance(fine, Fine)

@@ -65,7 +65,7 @@ async def test_what_an_operators_server_demands(tmp_path: Path, line: str, probl
 async def test_what_takes_back_what_the_server_demands(tmp_path: Path, line: str) -> None:
     """OpenVPN goes by the last one."""
     template = f"{{{{ directives }}}}\n\n{line}\n{BLOCKS}"
-    with refused(tmp_path, PROFILE, f"'{line}' does not fit berlin", line=3):
+    with refused(tmp_path, PROFILE, f"'{line}' doesn't fit berlin", line=3):
         await made(tmp_path, template, settings=OFFICE)
 
 
@@ -85,13 +85,13 @@ async def test_what_takes_back_what_the_server_demands(tmp_path: Path, line: str
 async def test_what_would_let_others_pose_as_the_server(
     tmp_path: Path, line: str, start: str, number: int
 ) -> None:
-    with refused(tmp_path, PROFILE, f"'{line}' does not fit berlin", line=number):
+    with refused(tmp_path, PROFILE, f"'{line}' doesn't fit berlin", line=number):
         await made(tmp_path, f"{start}{NEEDED}{line}\n{BLOCKS}")
 
 
 async def test_a_check_of_the_server_that_it_cannot_pass(tmp_path: Path) -> None:
     settings = ProfileSettings(is_marked=False)
-    with refused(tmp_path, PROFILE, "'remote-cert-tls server' does not fit berlin", line=2):
+    with refused(tmp_path, PROFILE, "'remote-cert-tls server' doesn't fit berlin", line=2):
         await made(
             tmp_path, f"{{{{ directives }}}}\nremote-cert-tls server\n{BLOCKS}", settings=settings
         )
@@ -100,7 +100,7 @@ async def test_a_check_of_the_server_that_it_cannot_pass(tmp_path: Path) -> None
 @pytest.mark.parametrize("line", ["explicit-exit-notify", "explicit-exit-notify 1"])
 async def test_a_goodbye_over_tcp(tmp_path: Path, line: str) -> None:
     ours = built_in(protocol=Protocol.TCP)
-    with refused(tmp_path, PROFILE, f"'{line}' does not fit berlin", line=2):
+    with refused(tmp_path, PROFILE, f"'{line}' doesn't fit berlin", line=2):
         await made(tmp_path, f"{{{{ directives }}}}\n{line}\n{BLOCKS}", ours=ours)
 
 

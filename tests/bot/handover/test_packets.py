@@ -48,7 +48,7 @@ SETTINGS = {
 )
 async def test_what_the_server_does_not_expect(tmp_path: Path, line: str, server: str) -> None:
     first = line.split("\n", maxsplit=1)[0]
-    with refused(tmp_path, PROFILE, f"'{first}' does not fit berlin", line=3):
+    with refused(tmp_path, PROFILE, f"'{first}' doesn't fit berlin", line=3):
         await made(tmp_path, f"{{{{ directives }}}}\n\n{line}\n{BLOCKS}", settings=SETTINGS[server])
 
 
@@ -83,7 +83,7 @@ async def test_what_works_all_the_same(tmp_path: Path, line: str, server: str) -
 async def test_a_handshake_that_is_wrapped_twice(tmp_path: Path, name: str) -> None:
     """OpenVPN takes one of the wrappings only."""
     template = f"{NEEDED}{BLOCKS}<{name}>\nx\n</{name}>\n"
-    with refused(tmp_path, PROFILE, f"'{name}' does not fit berlin", line=6):
+    with refused(tmp_path, PROFILE, f"'{name}' doesn't fit berlin", line=6):
         await made(tmp_path, template)
 
 
@@ -91,5 +91,5 @@ async def test_a_handshake_that_is_wrapped_twice(tmp_path: Path, name: str) -> N
 async def test_a_handshake_that_the_server_does_not_unwrap(tmp_path: Path, name: str) -> None:
     settings = ProfileSettings(tls_key=None)
     template = f"{SHORTEST}<{name}>\nx\n</{name}>\n"
-    with refused(tmp_path, PROFILE, f"'{name}' does not fit berlin", line=3):
+    with refused(tmp_path, PROFILE, f"'{name}' doesn't fit berlin", line=3):
         await made(tmp_path, template, settings=settings)

@@ -83,7 +83,7 @@ async def test_a_profiles_own_fields_are_in_no_other_text(tmp_path: Path, name: 
         ("a\n{% if %}", 2, "Expected an expression, got 'end of statement block'"),
         ("a\n{{ 1 / 0 }}", 2, "ZeroDivisionError: division by zero"),
         ("a\n{% include '_none' %}", 2, NO_FILE),
-        (b"a\n\xff", None, "it is not UTF-8 text"),
+        (b"a\n\xff", None, "it isn't UTF-8 text"),
         ("a" * 65_537, None, "it has more than 65536 bytes"),
     ],
 )
@@ -112,8 +112,8 @@ async def test_a_long_problem_is_cut_and_of_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        (b"a\n\xff", "it is not UTF-8 text"),
-        (b"\xff\xfea\0", "it is not UTF-8 text"),
+        (b"a\n\xff", "it isn't UTF-8 text"),
+        (b"\xff\xfea\0", "it isn't UTF-8 text"),
         (b"a" * 65_537, "it has more than 65536 bytes"),
         # The limit is within a character.
         ("a" + "é" * 32_768, "it has more than 65536 bytes"),

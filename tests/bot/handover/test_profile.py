@@ -178,7 +178,7 @@ async def test_a_second_block_of_a_kind(tmp_path: Path, name: str, start: str, l
 async def test_the_same_block_once_more(tmp_path: Path) -> None:
     ours = built_in()
     template = f"{SHORTEST}{ours.inline.split('</ca>')[0]}</ca>\n"
-    problem = "The block 'ca' is not read: something before it is not closed"
+    problem = "The block 'ca' isn't read: something before it isn't closed"
     with refused(tmp_path, PROFILE, problem):
         await made(tmp_path, template)
 
@@ -186,7 +186,7 @@ async def test_the_same_block_once_more(tmp_path: Path) -> None:
 async def test_a_block_in_something_that_is_not_closed(tmp_path: Path) -> None:
     ca, cert, key, tls = ALL_BLOCKS
     template = "\n".join([NEEDED, ca, cert, key, "<extra-certs>", tls, ""])
-    problem = "The block 'tls-crypt-v2' is not read: something before it is not closed"
+    problem = "The block 'tls-crypt-v2' isn't read: something before it isn't closed"
     with refused(tmp_path, PROFILE, problem):
         await made(tmp_path, template)
 

@@ -106,7 +106,7 @@ def test_a_part_that_may_not_be_read(open_folder: Path) -> None:
     with shut(part, 0o000), pytest.raises(Problem) as caught:
         render(open_folder, FILE, {})
     found = caught.value
-    assert (found.file, found.text) == ("_part", "it cannot be read (Permission denied)")
+    assert (found.file, found.text) == ("_part", "it can't be read (Permission denied)")
 
 
 # --- what it is not told --------------------------------------------------------------------------

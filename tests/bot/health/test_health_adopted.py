@@ -153,7 +153,7 @@ async def test_one_that_waits_for_its_restart(rome: Adopted) -> None:
 
 async def test_one_whose_crl_is_not_the_bots(rome: Adopted) -> None:
     crl = rome.folder / "live" / "crl.pem"
-    for text, wrong in (("x", "does not hold exactly one CRL"), (None, "There is no")):
+    for text, wrong in (("x", "doesn't hold exactly one CRL"), (None, "There is no")):
         with content(crl, text or ""):
             if text is None:
                 crl.unlink()
@@ -204,7 +204,7 @@ async def test_the_end_of_its_certificate(rome: Adopted) -> None:
     (rome.folder / "server.conf").write_text(CONF)
     await rome.read_anew()
     (rome.folder / "server.crt").write_text("nothing")
-    complains(await rome.looks(), "its certificate cannot be read", rome.adopt)
+    complains(await rome.looks(), "its certificate can't be read", rome.adopt)
 
 
 async def test_one_that_another_account_was_to_look_after(rome: Adopted) -> None:

@@ -26,8 +26,11 @@ def test_values_are_single_words_of_a_shell(complaint: words.Complaint) -> None:
     assert "curl" not in mend.replace(shlex.quote(ODD), "")
 
 
+BOTH = {"server": "a b", "config": ODD}
+
+
 def test_a_command_stays_one() -> None:
-    inner = ShellLine(mend_with(words.ADOPT, server="a b", config=ODD, remote="h:1/udp"))
+    inner = ShellLine(mend_with("vpnbot server adopt {server} --config {config}", **BOTH))
 
     mend = mend_with("Run as root: {adopt}; then {restart}", adopt=inner, restart=ShellLine("x y"))
     assert mend == f"Run as root: {inner}; then x y"

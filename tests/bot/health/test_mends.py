@@ -155,11 +155,11 @@ async def test_what_is_in_the_way() -> None:
         assert_said(
             await operator.mends(),
             *("nobody who has access", "no ordinary file", "crl-verify is missing"),
-            *("tls-crypt-v2.key", "not the certificate of this CA"),
+            *("tls-crypt-v2.key", "isn't the certificate of this CA"),
         )
         live.rename(operator.office / "aside")
         live.symlink_to("aside")
-        assert_said(await operator.mends(), f"{live} is no folder, or a link to one.")
+        assert_said(await operator.mends(), f"{live} isn't a folder, or a link to one.")
 
 
 @pytest.mark.long
@@ -171,7 +171,7 @@ async def test_what_belongs_to_somebody_else() -> None:
             os.chown(path, 1, 1)
         assert_said(
             await operator.mends(),
-            f"{office} belongs to daemon, who can so run commands as root.",
+            f"{office} belongs to daemon, who could run commands as root that way.",
             *("has to write there", "vpnbot.db belongs to daemon"),
         )
 

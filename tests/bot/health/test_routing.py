@@ -106,7 +106,7 @@ async def test_a_stopped_server_leaves_no_rules(machine: Machine) -> None:
 
 async def test_no_forwarding(machine: Machine) -> None:
     machine.runs("sysctl", "-qw", "net.ipv4.ip_forward=0")
-    mend = await machine.says("does not forward (net.ipv4.ip_forward is 0)")
+    mend = await machine.says("doesn't forward (net.ipv4.ip_forward is 0)")
     _mended_by(machine, mend.partition("; or: ")[2])
     assert (await machine.seen()).troubles == ()
 
@@ -143,7 +143,7 @@ async def test_ipv6_is_looked_at_as_well(machine: Machine) -> None:
     before = [(path, path.read_text()) for path in (rules, forwarding)]
     machine.runs("sysctl", "-qw", "net.ipv6.conf.all.forwarding=0")
     one, other = (each.wrong for each in (await machine.seen()).troubles)
-    assert "does not forward (net.ipv6.conf.all.forwarding is 0)" in one
+    assert "doesn't forward (net.ipv6.conf.all.forwarding is 0)" in one
     assert "nothing masquerades for its clients in fd00:8::/64" in other
     rules.write_text(render_rules(spec))
     forwarding.write_text(render_forwarding(spec))
@@ -184,7 +184,7 @@ async def test_it_is_told_with_all_else(machine: Machine, staffed: tuple[Company
     async with surroundings(staffed[0]) as around:
         seen = {machine.server.name: await machine.seen()}
         (found,) = troubles(await look_at_server(machine.server, replace(around, routing=seen)))
-    assert found.wrong.startswith("Server office: its machine does not forward")
+    assert found.wrong.startswith("Server office: its machine doesn't forward")
 
 
 def _mended_by(machine: Machine, command: str) -> None:

@@ -226,3 +226,13 @@ def test_this_machine() -> None:
     assert abs(clock() - datetime.now(UTC)) < MINUTE
     assert boot_id()
     assert AN_INSTANT < since_boot() <= since_boot()
+
+
+def test_a_server_that_was_taken_out_is_no_witness(machine: Machine) -> None:
+    for name in ("berlin", "paris", "rome"):
+        machine.clock.server_said(name, machine.truth - 40 * DAY)
+    assert machine.standing() is Standing.DOUBTED
+    for name in ("berlin", "paris"):
+        machine.clock.forget_server(name)
+    machine.clock.forget_server("never heard of")
+    assert machine.standing() is Standing.UNHEARD

@@ -69,9 +69,9 @@ def test_a_folder_that_others_can_look_into_is_refused(folder: DataFolder, open_
 def test_a_file_in_its_place_is_no_folder(folder: DataFolder) -> None:
     folder.path.parent.mkdir()
     folder.path.write_text("x")
-    with pytest.raises(BadDataFolder, match="cannot be made: File exists"):
+    with pytest.raises(BadDataFolder, match="can't be made: File exists"):
         folder.prepare()
-    with pytest.raises(BadDataFolder, match="is no folder; set VPNBOT_DATA_DIR"):
+    with pytest.raises(BadDataFolder, match="isn't a folder; set VPNBOT_DATA_DIR"):
         folder.check()
 
 
@@ -87,7 +87,7 @@ def test_a_place_that_may_not_be_written_is_said_so() -> None:
     with tempfile.TemporaryDirectory(prefix="vpnbot-test-") as name:
         place = Path(name)
         place.chmod(0o555)
-        with not_as_root(), pytest.raises(BadDataFolder, match="cannot be made: Permission denied"):
+        with not_as_root(), pytest.raises(BadDataFolder, match="can't be made: Permission denied"):
             DataFolder(place / "data").prepare()
         assert list(place.iterdir()) == []
 

@@ -90,7 +90,7 @@ def test_a_value_over_several_lines_takes_no_setting_with_it(tmp_path: Path) -> 
 def test_what_is_no_text_is_told_by_its_number(tmp_path: Path, content: bytes) -> None:
     line = refused(made(tmp_path, content))
 
-    assert line.startswith(("Line 1 of .env is no text", "Line 2 of .env is no text"))
+    assert line.startswith(("Line 1 of .env isn't text", "Line 2 of .env isn't text"))
 
 
 def test_one_name_with_two_values_is_refused(tmp_path: Path) -> None:
@@ -204,10 +204,10 @@ def test_root_follows_no_link_of_others() -> None:
         path.symlink_to(mine)
         give(theirs)
         assert env_owner(path) == DAEMON.pw_uid
-        assert "cannot be read" in refused(path)
+        assert "can't be read" in refused(path)
         path.unlink()
         path.symlink_to(mine)  # of root's own, and nobody knows who put it there
-        with pytest.raises(BadSettings, match="root does not follow"):
+        with pytest.raises(BadSettings, match="root doesn't follow"):
             env_owner(path)
         path.unlink()
         path.hardlink_to(mine)

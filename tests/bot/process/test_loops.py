@@ -81,7 +81,7 @@ async def test_what_may_pass_is_said_when_it_begins_and_when_it_is_over(
         await forever(round_, pause_s=0)
 
     said = [(record.levelname, record.message.split(";")[0]) for record in caplog.records]
-    begins = ("WARNING", "The database cannot be written: it cannot be opened")
+    begins = ("WARNING", "The database can't be written: it can't be opened")
     ends = ("INFO", "The database can be written again")
     broken = ("ERROR", "A round broke off")
     assert said == [begins, broken, begins, ends, begins, ends]

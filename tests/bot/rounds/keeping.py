@@ -32,7 +32,7 @@ def make_keeper(office: Office) -> Keeper:
 async def sweep(keeper: Keeper) -> None:
     """With all that goes on beside it."""
     await keeper.sweep()
-    await asyncio.gather(*keeper._jobs.values())
+    await asyncio.gather(*keeper._jobs())
 
 
 async def minutes_go_by(keeper: Keeper, machine: Machine, count: int = 1) -> None:

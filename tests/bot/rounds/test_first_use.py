@@ -37,4 +37,4 @@ async def test_the_earlier_one_is_cut_and_proved_out(
     await until(lambda: openvpn.sessions == (fresh.name,))
     assert not old.exists()
     assert not await openvpn.connect(old.name)
-    await asyncio.gather(*keeper._jobs.values())
+    await asyncio.gather(*keeper._jobs())

@@ -25,7 +25,7 @@ from tests.bot.rounds.keeping import (
     notices,
     sweep,
 )
-from tests.company import BORIS, Company
+from tests.company import ANNA, BORIS, Company
 from tests.machine import Machine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -224,3 +224,23 @@ async def test_who_asked_to_join_can_be_answered_for_a_week(
         found = await case.tx.knocks.get(eve)
     assert found is not None
     assert not joining.is_over(case, found)
+
+
+async def test_what_servers_showed_long_ago_is_forgotten_and_the_trail_is_kept(
+    company: Company, office: Office, machine: Machine, openvpn: StandIn
+) -> None:
+    """By ninety days after the certificate's end, unless the setting says otherwise."""
+    await issued(company, "anna")
+    async with office.acting(THE_BOT) as case:
+        (anna,) = await case.tx.grants.of_user(UserId(ANNA.id))
+        await revocation.begin(case, [anna], EndReason.REVOKED)
+    await office.enforcer.enforce([anna.id])
+    trail = company.query("SELECT count(*) FROM audit")
+    for days, left in ((89, 1), (91, 0)):
+        long_ago = machine.clock() - timedelta(days=days)
+        since = round(long_ago.timestamp() * 1_000_000)
+        company.tamper("UPDATE grants SET not_after = ?", since)
+        company.tamper("UPDATE proofs SET next_try_at = ?", since)
+        await make_keeper(office)._prune()
+        assert company.query("SELECT count(*) FROM proofs") == [(left,)]
+    assert company.query("SELECT count(*) FROM audit") == trail

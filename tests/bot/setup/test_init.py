@@ -161,9 +161,9 @@ async def test_a_wrong_flag(newcomer: Newcomer) -> None:
     short = keep_secret(newcomer.keep / "short", "12345678901")
     words = keep_secret(newcomer.keep / "words", "hello")
     wrong = (
-        ("token_file", "/no/such/file", "--token-file names a file that cannot be read"),
+        ("token_file", "/no/such/file", "--token-file names a file that can't be read"),
         ("token_file", "/etc/hostname", "run: chmod 600 /etc/hostname"),
-        ("token_file", str(words), "This is no bot token"),
+        ("token_file", str(words), "This isn't a bot token"),
         ("admin", "boris", "isn’t a Telegram id"),
         ("admin", ",", "At least one admin"),
         ("server", "9 lives", "server name"),
@@ -179,21 +179,21 @@ async def test_a_wrong_flag(newcomer: Newcomer) -> None:
 
 async def test_a_token_that_telegram_does_not_know(newcomer: Newcomer) -> None:
     (newcomer.keep / "token").write_text(TOKEN.replace("a-token", "b-token"))
-    newcomer.refuses(await newcomer.init(), "Telegram does not know the token")
+    newcomer.refuses(await newcomer.init(), "Telegram doesn't know the token")
 
 
 async def test_without_a_network(newcomer: Newcomer) -> None:
     newcomer.url = "http://127.0.0.1:9"
     ran = await newcomer.init()
     assert ran.code == 0
-    assert "The token is not tried" in ran.out
+    assert "The token isn't tried" in ran.out
 
 
 async def test_a_folder_of_somebody_else(newcomer: Newcomer) -> None:
     other = newcomer.keep / "other"
     other.mkdir()
     (other / "file").touch()
-    newcomer.refuses(await newcomer.init(directory=str(other)), "is not empty")
+    newcomer.refuses(await newcomer.init(directory=str(other)), "isn't empty")
 
 
 async def test_a_port_that_is_taken(newcomer: Newcomer, telegram: DemoServer) -> None:
@@ -231,7 +231,7 @@ async def test_what_is_there_and_differs(newcomer: Newcomer) -> None:
     elsewhere = str(newcomer.keep / "elsewhere")
     differing = (
         ({"admin": "2002"}, "VPNBOT_ADMIN_IDS in .env is another one"),
-        ({"passphrase_file": another}, "The passphrase does not open"),
+        ({"passphrase_file": another}, "The passphrase doesn't open"),
         ({"remote": "127.0.0.1:1/udp"}, "There is a server office already"),
         ({"directory": elsewhere}, "There is a server office already"),
         ({"server": "second", "remote": f"127.0.0.1:{_free_port()}"}, "is the folder of office"),
@@ -260,7 +260,7 @@ async def test_a_folder_that_is_not_roots_alone(newcomer: Newcomer) -> None:
     theirs.mkdir()
     os.chown(theirs, DAEMON, DAEMON)
     ran = await newcomer.init(directory=str(theirs / "office"))
-    newcomer.refuses(ran, f"{theirs} does not belong to root", "/srv/openvpn/NAME")
+    newcomer.refuses(ran, f"{theirs} doesn't belong to root", "/srv/openvpn/NAME")
 
 
 # --- for another account --------------------------------------------------------------------------
@@ -310,9 +310,9 @@ async def test_a_conversation(newcomer: Newcomer) -> None:
     """Each wrong answer is told at once, and asked again; what is secret is never shown."""
     async with Terminal(newcomer) as terminal:
         await terminal.answers(ASKS_TOKEN, "12:short\n")
-        await terminal.answers("This is no bot token", "")
+        await terminal.answers("This isn't a bot token", "")
         await terminal.answers(ASKS_TOKEN, f"{TOKEN}x\n")
-        await terminal.answers("Telegram does not know the token", "")
+        await terminal.answers("Telegram doesn't know the token", "")
         await terminal.answers(ASKS_TOKEN, f"{TOKEN}\n")
         await terminal.answers(f"That is @{BOT}", "")
         await terminal.answers("numeric Telegram ids", "boris\n")
@@ -372,7 +372,7 @@ async def test_the_passphrase_of_a_ca_that_is_there(newcomer: Newcomer) -> None:
     env.write_text("".join(line for line in lines if "PASSPHRASE" not in line))
     async with Terminal(newcomer) as terminal:
         await terminal.answers("The CA's passphrase", "wrong\n")
-        await terminal.answers("does not open", "")
+        await terminal.answers("doesn't open", "")
         await terminal.answers("The CA's passphrase", f"{PASSPHRASE}\n")
         assert await terminal.ends() == 0, terminal.said
     assert (newcomer.home / "secrets" / "ca-passphrase").read_text() == f"{PASSPHRASE}\n"

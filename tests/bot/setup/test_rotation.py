@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from cryptography import x509
 
 from bot.access import revocation
 from bot.access.permission import THE_BOT
@@ -72,6 +73,8 @@ async def test_each_step_waits_for_what_the_next_one_builds_on(
     both = office.keyring.certificates()
     assert read_crl(crl.read_bytes(), *both).number > 0
 
+    shown = (await company.done("ca", "show", "--pem")).out
+    assert x509.load_pem_x509_certificates(shown.encode()) == [*both]
     assert await go_on(office) == (RotationStep.TRUST, ["office: " + str(_home(company))[:20]])
     await deploy(office, company, server)
     step, left = await go_on(office)

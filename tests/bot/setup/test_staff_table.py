@@ -40,7 +40,7 @@ def test_columns_that_mean_nothing_are_named() -> None:
         ("id,name\n1001,\u200b\n", "there is no name"),
         ('id,name\n1001,"=HYPERLINK(""http://x"")"\n', "begins as a formula does"),
         ("id,name\n1001,@anna\n", "begins as a formula does"),
-        ('id,name\n1001,"Anna\n1002,Bob\n', "is no row of a table"),
+        ('id,name\n1001,"Anna\n1002,Bob\n', "isn't a row of a table"),
         ('id,name\n1001,"Anna\n1002,Bob\n1003,""Carl"\n', "goes over several lines"),
     ],
 )

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.texts.fill import (
+    Decision,
     Html,
     Plural,
     blocks,
@@ -57,6 +58,12 @@ def test_one_and_many(count: int, text: str) -> None:
     assert plain(template, count=count) == text
     none = fill(template._replace(none="not a day"), count=count)
     assert none == (text if count else "not a day")
+
+
+def test_a_decision_by_somebody_and_by_a_group() -> None:
+    decided = Decision("{admin} said yes.", "{group} gives it at once.")
+    assert fill(decided, admin="Boris", group="") == "Boris said yes."
+    assert fill(decided, admin="", group="oncall") == "oncall gives it at once."
 
 
 def test_empty_parts_leave_no_gap() -> None:

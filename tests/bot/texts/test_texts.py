@@ -22,6 +22,7 @@ from bot.texts import (
     instructions,
     joining,
     keys,
+    leaving,
     life,
     machine,
     more_time,
@@ -30,6 +31,7 @@ from bot.texts import (
     offers,
     online,
     pausing,
+    policy,
     questions,
     receipts,
     refusals,
@@ -41,12 +43,15 @@ from bot.texts import (
 )
 from bot.texts.durations import duration_text
 from bot.texts.fill import (
+    Decision,
+    Html,
     Plural,
     Template,
     blocks,
     fill,
     moment,
 )
+from storage.joining_records import InvitationState, LeavingCause, LeavingState
 from storage.records import OPEN_STATES, EndReason, GrantState, Payload, RequestState
 from tests.bot.reading import EVIL, LONGEST, marks, shown, unfolded
 from tests.bot.texts.refusal_values import REFUSALS
@@ -56,6 +61,7 @@ from tests.bot.texts.values import (
     GROUPS,
     JOINING,
     KEYS,
+    LEAVING,
     LIFE,
     MORE_TIME,
     NOT_ME,
@@ -82,7 +88,7 @@ def templates(module: ModuleType) -> Iterator[tuple[str, Template]]:
         if not name.isupper():
             continue
         for found in value.values() if isinstance(value, dict) else (value,):
-            if isinstance(found, Plural) or type(found) is str:
+            if isinstance(found, Plural | Decision) or type(found) is str:
                 yield name, found
 
 
@@ -94,7 +100,7 @@ def fields(template: Template) -> set[str]:
 IN_CHAT = [
     (name, template)
     for module in (
-        *(chat, notices, life, questions, online, groups, joining),
+        *(chat, notices, life, questions, online, groups, joining, leaving),
         *(absence, not_me, pausing, requests, roles, sets, trouble, whose, more_time, offers),
     )
     for name, template in templates(module)
@@ -117,7 +123,7 @@ PAUSING = {
     "PERSON_PAUSED_UNTIL": "since until",
     "CARD_PROFILE": "name",
     "MINE_UNTIL": "until",
-    "REFUSALS": "span name id until day",
+    "REFUSALS": "span name id until day admin",
     "REFUSALS_TERMINAL": "span name id until day",
     "OFF_LINE": "names until id",
     "OFF_LINE_OPEN": "names until id",
@@ -152,6 +158,7 @@ TABLES: list[tuple[ModuleType, Mapping[str, str]]] = [
     (online, ONLINE),
     (groups, GROUPS),
     (joining, JOINING),
+    (leaving, LEAVING),
     (receipts, RECEIPTS),
     (pausing, PAUSING),
     (not_me, NOT_ME),
@@ -209,6 +216,19 @@ def test_nor_does_the_choice_of_a_key() -> None:
     assert unfolded(blocks(keys.CHOOSE, *keys.EXPLAINED.values())) <= LONGEST
 
 
+_WHEN, _WHO, _SEVERAL = "2026-12-01 16:43 UTC", "Anna Petrova", "Anna Petrova, Boris and Clara"
+# What stands in a text, as long as it mostly is; a name of anything else is one word.
+_REAL = (
+    dict.fromkeys(("at", "until", "start", "since", "used", "used_at", "begins", "made_at"), _WHEN)
+    | dict.fromkeys(("name", "Name", "admin", "Admin", "who", "Ender", "user_name"), _WHO)
+    | dict.fromkeys(("names", "people", "whom"), _SEVERAL)
+    | dict.fromkeys(("duration", "span", "wait", "limit", "age", "left"), "2 days")
+    | dict.fromkeys(("servers", "places", "groups", "others"), "office, paris and berlin")
+    | dict.fromkeys(("reason", "words", "command", "typed"), "visiting a customer in Lyon")
+    | {"count": 3, "id": 123456789, "why": "it doesn’t answer", "said": "it answers nobody"}
+)
+
+
 def test_nobody_has_to_read_more_than_sixty_words() -> None:
     """What only an investigator needs is folded."""
     told = [*IN_CHAT, *templates(receipts), *templates(keys), *templates(machine)]
@@ -216,7 +236,8 @@ def test_nobody_has_to_read_more_than_sixty_words() -> None:
     told += [(code.value, template) for code, template in refusals.IN_CHAT.items()]
     for name, template in told:
         for text in (template,) if isinstance(template, str) else template:
-            assert unfolded(text) <= LONGEST, name
+            filled = fill(text, **{one: _REAL.get(one, "office") for one in fields(text)})
+            assert unfolded(filled) <= LONGEST, name
 
 
 @pytest.mark.parametrize("value", [EVIL, "</b>", "<", "&amp;", "O'Brien & Sons <x@y.example>"])
@@ -306,9 +327,13 @@ def test_every_end_that_is_told_to_its_owner_has_its_words() -> None:
         # What is open has words of its own.
         (chat.CARD_STATES, set(RequestState) - {*OPEN_STATES}),
         (chat.ASKED_STATES, set(RequestState) - {*OPEN_STATES}),
-        (refusals.IN_CHAT, set(Refusal)),
-        (refusals._IN_TERMINAL, set(Refusal)),
-        (refusals.DECIDED, {state.value for state in RequestState}),
+        (leaving.CAUSES, set(LeavingCause)),
+        (leaving.SETTLED, set(LeavingState) - {LeavingState.OPEN}),
+        (refusals.IN_CHAT, set(Refusal) - refusals.BY_CASE),
+        (refusals._IN_TERMINAL, set(Refusal) - refusals.BY_CASE),
+        (refusals.DECIDED, set(RequestState)),
+        (joining.CLOSED, set(InvitationState)),
+        (policy.NOT_BEGUN, set(policy.NOT_BEGUN_ADMINS)),
         (receipts.WHY, {reason.value for reason in EndReason}),
         (life.CARD_ENDED, set(EndReason)),
         (life.ASKED_ENDED, set(EndReason)),
@@ -381,13 +406,61 @@ def test_who_comes_late_reads_who_was_first(state: RequestState) -> None:
     [
         (False, 0, "This profile has ended already. Nothing was changed."),
         (False, 1, "1 other profile of the same person may still let them in."),
-        (True, 0, "been ended already, but that isn’t confirmed everywhere: it may still work."),
+        (True, 0, "ended already, but may still work: that isn’t confirmed everywhere. Nothing"),
+        (True, 2, "everywhere. 2 other profiles of the same person may still let them in."),
     ],
 )
 def test_what_is_over_is_not_called_all(may_work: bool, count: int, said: str) -> None:
     over = Refused(Refusal.GRANT_OVER, may_work=may_work, count=count)
     assert said in refusals.in_toast(over)
     assert ("has ended already" in refusals.in_toast(over)) is not may_work
+
+
+def test_what_was_granted_by_a_group_is_not_said_to_be_somebodys() -> None:
+    by = {"state": RequestState.APPROVED, "by": "group:oncall", "admin": "oncall"}
+    text = refusals.in_toast(Refused(Refusal.ALREADY_DECIDED, **by))
+    assert text == "Too late: this request was granted by the standing approval of oncall."
+    by |= {"by": "system:root", "admin": "root"}
+    text = refusals.in_toast(Refused(Refusal.ALREADY_DECIDED, **by))
+    assert text == "Too late: an admin on the server has approved this request already."
+
+
+@pytest.mark.parametrize("code", [Refusal.TOO_MANY_PROFILES, Refusal.PROFILES_FULL])
+def test_one_profile_is_not_called_many(code: Refusal) -> None:
+    text = refusals.in_toast(Refused(code, name="Anna", count=1))
+    assert "a VPN profile already" in text
+    assert "1 " not in text
+
+
+@pytest.mark.parametrize(
+    ("names", "later", "said"),
+    [
+        ((), (), "so there is nothing to revoke."),
+        (("anna-old",), (), "anna-old from before the takeover is nobody’s"),
+        ((), (7, 8), "with request 7, 8 begins later"),
+        (("anna-old",), (7,), "anna-old, from before the takeover, may be theirs"),
+    ],
+)
+def test_what_else_there_may_be_is_said(names: tuple[str], later: tuple[int], said: str) -> None:
+    refused = Refused(Refusal.NOTHING_LIVE, name="Anna", names=names, later=later)
+    assert said in refusals.in_toast(refused)
+    assert len(refusals.in_toast(refused)) <= 200
+
+
+@pytest.mark.parametrize("code", [Notice.NOT_BEGUN, Notice.NOT_BEGUN_ADMINS])
+@pytest.mark.parametrize("why", [*policy.NOT_BEGUN, Refusal.NETWORK_FULL, Refusal.NO_SERVER])
+def test_what_was_not_given_has_its_own_sentence(code: Notice, why: Refusal) -> None:
+    values = {"name": "Anna", "server": "berlin", "refusal": why.value}
+    text = shown(text_of({"code": code.value, "values": values})).text
+    assert "berlin" in text
+    assert "{" not in text
+    assert unfolded(Html(text)) <= LONGEST
+
+
+def test_days_are_said_as_elsewhere() -> None:
+    values = {"count": 1, "days": 1, "names": "carl"}
+    text = shown(text_of({"code": "certificates_end", "values": values})).text
+    assert "ends within 1 day: carl" in text
 
 
 def test_where_nobody_may_approve_the_command_has_the_requests_number() -> None:

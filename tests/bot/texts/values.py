@@ -12,7 +12,7 @@ CHAT = {
     "GROUP": "link",
     "ASKED": "server duration count",
     "ASKED_NOBODY": "server duration",
-    "ASKED_STATES": "server duration Admin",
+    "ASKED_STATES": "server duration Admin group",
     "CARD_TITLE": "id name",
     "CARD_PERSON": "username id",
     "CARD_PERSON_NO_USERNAME": "id",
@@ -31,7 +31,7 @@ CHAT = {
     "CARD_SILENT": "server at",
     "CARD_OWN_ALONE": "id",
     "CARD_WAITS": "until",
-    "CARD_STATES": "admin duration at",
+    "CARD_STATES": "admin group duration at",
     "CARD_AGREED": "admin duration",
     "CARD_NEEDS": "count",
     "AGREED_TOAST": "count",
@@ -105,9 +105,6 @@ CHAT = {
 }
 OFFERS = {
     "HAVE_ONE": "name until",
-    "CARD_DEVICE": "device",
-    "ASKED_DEVICE": "device",
-    "CAPTION_DEVICE": "device",
     "BUTTON_MORE_TIME": "name",
     "BUTTON_LOST": "name",
 }
@@ -153,7 +150,7 @@ TROUBLE = {
     "WAITING": "server",
     "CLOSED": "server",
     "TRIED_WELL": "server at",
-    "TRIED_TROUBLE": "server at trouble",
+    "TRIED_TROUBLES": "server at",
     "UNTIL": "until",
     "NOTE": "name common_name what device place",
     "NOTE_FROM": "address",
@@ -164,7 +161,6 @@ NOT_ME = {
     "FROM": "address",
     "FROM_FAMILIAR": "address",
     "FROM_NEW": "address",
-    "PLATFORM": "platform",
     "TWICE": "server at one other",
     "TWICE_IMPORTED": "common_name server at one other",
     "NO_OVER": "at",
@@ -173,7 +169,6 @@ NOT_ME = {
 KEYS = {
     "SHOWN": "passphrase",
     "SHOWN_BEFORE": "at",
-    "BUTTON_CHOOSE": "way",
     "CAPTION_OWN": "file",
 }
 LIFE = {
@@ -181,15 +176,15 @@ LIFE = {
     "UNDONE_NO_TOAST": "name",
     "CARD_DELIVERED": "name until",
     "CARD_ENDED": "name Admin at",
-    "CARD_APPROVED_OVER": "admin duration at",
+    "CARD_APPROVED_OVER": "admin group duration at",
     "CARD_CLOSED": "admin at",
     "CARD_CLOSED_REMOVED": "admin name at",
     "PAST_DENIED": "Admin server at",
     "PAST_ENDED": "Admin server at",
     "ASKED_FOR": "duration asked",
-    "ASKED_DELIVERED": "Admin server duration",
+    "ASKED_DELIVERED": "Admin group server duration",
     "ASKED_CLOSED": "Admin server duration",
-    "ASKED_ENDED": "Admin Ender server at",
+    "ASKED_ENDED": "Admin Ender group server at",
     "DEAD_WHY": "Admin server at",
 }
 QUESTIONS = {
@@ -202,6 +197,7 @@ QUESTIONS = {
     "CONFIRM_REVOKE_GRANT": "common_name name",
     "CONFIRM_REMOVE": "name",
     "CONFIRM_ALLOW": "name username id",
+    "CONFIRM_ALLOW_NO_USERNAME": "name id",
     "CONFIRM_ALLOW_SELF": "name",
     "CONFIRM_REVOKE_IMPORTED": "common_name name serial until",
     "LATE": "age command",
@@ -280,14 +276,24 @@ JOINING = {
     "ON_LIST_AGAIN": "Admin",
     "ALLOWED_TOAST": "name",
     "REFUSED_TOAST": "name",
-    "REFUSED": "name state id admin group",
+    "REFUSED": "name id admin group",
+    "CLOSED": "name",
     "REFUSED_IN_TERMINAL": "invitation",
+}
+LEAVING = {
+    "CAUSES": "name",
+    "HAS": "count",
+    "SETTLED": "Admin name at",
+    "KEPT_TOAST": "name",
+    "REMOVED_TOAST": "name",
+    "REFUSED": "name admin id",
 }
 RECEIPTS = {
     "PAUSED": "count name",
     "LEFT_PAUSED": "name",
     "LEFT_HELD": "common_name server servers until",
     "PROVED": "count name",
+    "PROVED_BY_TIME": "name",
     "PROVED_NO_SERVER": "name",
     "PROVED_SOME": "count name",
     "CHECKED": "count",
@@ -401,13 +407,11 @@ NOTICES: dict[str, dict[str, Any]] = {
     "host_key_agreed": {"server": "berlin"},
     "crl_replaced": {"server": "berlin"},
     "ca_ends": {"until": NOW.isoformat()},
-    "adopted_certificate_ends": {
+    "server_certificate_ends": {
         "server": "berlin",
         "until": NOW.isoformat(),
-        "config": "/etc/openvpn/server/server.conf",
-        "remote": "vpn.example.com:1194/udp",
+        "renew": "vpnbot server deploy berlin",
     },
-    "server_certificate_ends": {"server": "berlin", "until": NOW.isoformat()},
     "certificates_end": {"count": 2, "days": 7, "names": "anna, bob"},
     "strangers_cut_off": SEEN,
     "strangers_left": SEEN,

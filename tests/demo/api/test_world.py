@@ -96,6 +96,30 @@ async def test_what_a_client_would_not_let_people_do(server: DemoServer, api: Ap
         await alice.taps_data(card["message_id"], "x")
 
 
+async def test_who_comes_and_goes_is_told_to_who_asks_for_it(server: DemoServer, api: Api) -> None:
+    await api.get("getUpdates", allowed_updates=["chat_member"])
+    group = server.add_group("Staff", [ALICE])
+    for moves in (group.leaves, group.leaves, group.joins, group.joins):
+        moves(ALICE)
+
+    told = [update["chat_member"] for update in await updates(api)]
+
+    assert [one["new_chat_member"]["status"] for one in told] == ["left", "member"]
+    assert told[0]["chat"]["id"] == group.id
+    assert told[0]["old_chat_member"]["user"]["id"] == ALICE
+
+
+async def test_a_deleted_account_takes_nothing_and_says_nothing(
+    server: DemoServer, api: Api
+) -> None:
+    alice = server.person(ALICE)
+    alice.deletes_account()
+
+    assert "user is deactivated" in await api.refused("sendMessage", chat_id=ALICE, text="Hi")
+    with pytest.raises(NotPossible, match="has deleted"):
+        await alice.says("Hello?")
+
+
 async def test_groups_tell_the_bot_of_commands_only(server: DemoServer, api: Api) -> None:
     group = server.add_group("Staff", [ALICE, BOB])
     for text in (

@@ -72,7 +72,7 @@ async def test_its_accounts_and_its_network_are_its_own(
         assert lines[:2] == ["root", ACCOUNT]
         assert f"inet {there.address}/24" in said
         assert lines[-2:] == ["sshd", str(folder / "root")]
-        with pytest.raises(LabError, match=r"server did not start: .*server\.conf"):
+        with pytest.raises(LabError, match=r"server didn't start: .*server\.conf"):
             await there.start_server(keys)
         # No key opens the account, and it is not there for this machine.
         code, said = await run("ssh", *login, "-p", str(there.port), f"{ACCOUNT}@127.0.0.1", "id")
@@ -89,6 +89,6 @@ async def test_its_accounts_and_its_network_are_its_own(
 async def test_an_sshd_that_cannot_be_used(lab: NetLab, folder: Path, keys: Path) -> None:
     (keys / "host").write_text("no key at all")
     there = machine(lab, folder, keys)
-    with pytest.raises(LabError, match=r"sshd cannot be used: .*host key"):
+    with pytest.raises(LabError, match=r"sshd can't be used: .*host key"):
         await there.start()
     await there.close()

@@ -116,7 +116,7 @@ async def test_a_profile_that_makes_no_sense(lab: NetLab) -> None:
 async def test_a_server_that_does_not_start(lab: NetLab, directory: Path) -> None:
     (directory / "ca.crt").unlink()
 
-    with pytest.raises(LabError, match=r"did not start.*ca\.crt"):
+    with pytest.raises(LabError, match=r"didn't start.*ca\.crt"):
         await lab.start_server(directory)
 
 

@@ -41,7 +41,7 @@ def test_a_container_without_a_tun_device_that_may_be_used(device: str, reason: 
 
     answer = asked("unshare", "--mount", "sh", "-ec", shadow, "sh")
 
-    assert answer == f"/dev/net/tun cannot be opened ({reason})."
+    assert answer == f"/dev/net/tun can't be opened ({reason})."
 
 
 @root_only

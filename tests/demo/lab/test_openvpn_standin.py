@@ -172,5 +172,5 @@ async def test_it_ends_with_its_input_and_starts_again(standin: StandIn, directo
 
 
 async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"did not start.*No such file"):
+    with pytest.raises(LabError, match=r"didn't start.*No such file"):
         await StandIn().start(tmp_path / "missing")

@@ -200,10 +200,10 @@ class TestExamine:
         other = make_authority()
         own = operator.authority.certificate_pem
         for text, words in (
-            (other.certificate_pem, ["does not trust the bot's CA", "trusts other CAs"]),
+            (other.certificate_pem, ["doesn't trust the bot's CA", "trusts other CAs"]),
             (own + other.certificate_pem, ["trusts other CAs"]),
             (own, []),
-            ("nonsense", ["does not trust the bot's CA"]),
+            ("nonsense", ["doesn't trust the bot's CA"]),
         ):
             operator.write("ca.crt", text)
             found = [a.detail for a in (await operator.examine()).advice if a.directive == "ca"]

@@ -237,7 +237,7 @@ async def test_what_is_included_and_cannot_be_read_is_not_passed_over(
     home: Path, files: dict[str, str]
 ) -> None:
     operator = Operator(home, "config all.conf\n")
-    with pytest.raises(HostError, match=r"all\.conf cannot be read"):
+    with pytest.raises(HostError, match=r"all\.conf can't be read"):
         await including(operator, files)
 
 

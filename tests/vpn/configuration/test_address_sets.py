@@ -130,5 +130,5 @@ def test_a_name_that_would_mean_something_else(key: str) -> None:
 
 def test_what_is_not_declared_is_said() -> None:
     many = [AddressSet(SetKind.USER, str(n), "A") for n in range(MOST_DECLARED + 2)]
-    assert declared(many).endswith("# 2 more are not declared here.\n")
+    assert declared(many).endswith("# 2 more aren't declared here.\n")
     assert f"user-{MOST_DECLARED} " not in declared(many)

@@ -10,7 +10,7 @@ from vpn.configuration.directives import parse_directives
 from vpn.configuration.table import _NAMES, EFFECTS, SAYS, Effect, effect_of
 
 OPENVPN = shutil.which("openvpn", path="/usr/sbin:/usr/bin")
-needs_openvpn = pytest.mark.skipif(OPENVPN is None, reason="openvpn is not installed")
+needs_openvpn = pytest.mark.skipif(OPENVPN is None, reason="openvpn isn't installed")
 
 
 @needs_openvpn

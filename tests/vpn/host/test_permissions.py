@@ -34,7 +34,7 @@ async def test_a_list_is_read_as_openvpn_reads_it(
     assert await read_linked(host, "live/crl.pem") == b"list"
     other.unlink()
     other.mkdir()
-    with pytest.raises(HostError, match="is no ordinary file"):
+    with pytest.raises(HostError, match="isn't an ordinary file"):
         await read_linked(host, "live/crl.pem")
 
 
@@ -43,7 +43,7 @@ async def test_root_reads_through_no_link_of_anothers(host: ServerHost, open_fol
     crl = open_folder / "live/crl.pem"
     crl.symlink_to("/etc/hostname")
     os.chown(crl, 12345, -1, follow_symlinks=False)
-    with pytest.raises(HostError, match="root does not follow it"):
+    with pytest.raises(HostError, match="root doesn't follow it"):
         await read_linked(host, "live/crl.pem")
 
 

@@ -47,7 +47,7 @@ def test_in_a_folder_of_somebody_elses(home: Path) -> None:
     theirs = _made(home / "anna", owner=DAEMON)
     for directory in (theirs / "office", theirs / "openvpn" / "office"):
         problem = unsafe_above(directory) or ""
-        assert problem.startswith(f"{theirs} does not belong to root")
+        assert problem.startswith(f"{theirs} doesn't belong to root")
         assert problem.endswith(f"chown -h root: {theirs}")
     os.chown(theirs, 0, 0)
     assert unsafe_above(theirs / "office") is None
@@ -68,9 +68,9 @@ def test_a_sticky_folder_protects_what_is_roots(home: Path) -> None:
     assert unsafe_above(shared / "office") is None
     assert unsafe_above(_made(shared / "ours") / "office") is None
     theirs = _made(shared / "theirs", owner=DAEMON)
-    assert "does not belong to root" in (unsafe_above(theirs / "office") or "")
+    assert "doesn't belong to root" in (unsafe_above(theirs / "office") or "")
     # Its owner made it, and can take it away again.
-    assert "does not belong to root" in (unsafe_above(theirs) or "")
+    assert "doesn't belong to root" in (unsafe_above(theirs) or "")
 
 
 def test_what_root_alone_could_give_away_is_taken_over(home: Path) -> None:
@@ -88,7 +88,7 @@ def test_links_are_followed_as_the_kernel_does(home: Path) -> None:
     _link(home / "through", "anna/back")  # ends in a safe place, by a way that is none
     for name in ("absolute", "relative", "chain", "through"):
         problem = unsafe_above(home / name / "office") or ""
-        assert problem.startswith(f"{theirs} does not belong to root"), name
+        assert problem.startswith(f"{theirs} doesn't belong to root"), name
     _link(home / "fine", "safe")
     assert unsafe_above(home / "fine" / "office") is None
     assert unsafe_above(home / "fine") is None
@@ -98,12 +98,12 @@ def test_a_link_of_somebody_elses_in_a_sticky_folder(home: Path) -> None:
     shared = _made(home / "tmp", mode=0o1777)
     safe = _made(shared / "safe")
     link = _link(shared / "link", "safe", owner=DAEMON)
-    assert (unsafe_above(link / "office") or "").startswith(f"{link} does not belong to root")
-    assert (unsafe_above(link) or "").startswith(f"{link} does not belong to root")
+    assert (unsafe_above(link / "office") or "").startswith(f"{link} doesn't belong to root")
+    assert (unsafe_above(link) or "").startswith(f"{link} doesn't belong to root")
     own = _link(shared / "own", "safe")
     assert unsafe_above(own / "office") is None
     os.chown(safe, DAEMON, DAEMON)
-    assert (unsafe_above(own) or "").startswith(f"{safe} does not belong to root")
+    assert (unsafe_above(own) or "").startswith(f"{safe} doesn't belong to root")
 
 
 def test_links_that_lead_in_a_circle(home: Path) -> None:

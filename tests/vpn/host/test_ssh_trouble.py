@@ -147,7 +147,7 @@ async def test_an_account_that_runs_no_programs_is_told(
 
 async def test_nobody_there_is_told(sshd: Sshd, home: Path) -> None:
     sshd.stop()
-    with pytest.raises(SshUnreachable, match="cannot be reached by SSH"):
+    with pytest.raises(SshUnreachable, match="can't be reached by SSH"):
         await sshd.host(home).read("x")
     sshd.start()
     # For a moment the same is said without a new attempt; then there is one.
@@ -305,7 +305,7 @@ async def test_a_machine_that_hangs_is_given_up_in_time(sshd: Sshd, home: Path) 
                 pass
         await close_links()
         link_to(host.target).connect_s = _SOON_S
-        with pytest.raises(SshSilent, match="does not let anybody in"):
+        with pytest.raises(SshSilent, match="doesn't let anybody in"):
             await host.caller()
     finally:
         with suppress(ProcessLookupError):
@@ -380,7 +380,7 @@ def lies(sshd: Sshd, said: str, how: str = "") -> None:
 )
 async def test_facts_that_cannot_be_are_told(sshd: Sshd, home: Path, facts: str) -> None:
     lies(sshd, facts)
-    with pytest.raises(HostError, match="does not tell what lies at"):
+    with pytest.raises(HostError, match="doesn't tell what lies at"):
         await sshd.host(home).stat("x")
 
 

@@ -254,7 +254,7 @@ async def test_links_in_the_place_of_folders(breakable: Running) -> None:
     assert not proof.proved
     assert codes(proof) == ["ccd_not_removed", "host_error", "crl_old", "crl_not_written"]
     for finding in proof.findings[:2]:
-        assert f"{live} is no folder, or a link to one; remove it." in finding.detail
+        assert f"{live} isn't a folder, or a link to one; remove it." in finding.detail
 
 
 async def test_a_folder_that_is_gone(breakable: Running, open_folder: Path) -> None:
@@ -427,7 +427,7 @@ async def test_the_status_names_a_crl_that_nobody_can_read(alone: Company) -> No
 
 async def test_an_address_of_elsewhere_is_not_given(alone: Company) -> None:
     issued = alone.issue()
-    with pytest.raises(ValueError, match="not in"):
+    with pytest.raises(ValueError, match="isn't in"):
         await alone.live.admit(issued.target.common_name, IPv4Address("10.8.0.2"))
-    with pytest.raises(ValueError, match="no common name"):
+    with pytest.raises(ValueError, match="isn't a common name"):
         await alone.live.admit(CommonName("../server.conf"), issued.address)

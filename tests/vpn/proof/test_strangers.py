@@ -157,7 +157,7 @@ class TestFiles:
         ccd = company.directory / "live/ccd"
         ccd.rmdir()
         ccd.touch()
-        with pytest.raises(HostError, match="is no folder"):
+        with pytest.raises(HostError, match="isn't a folder"):
             await client_files(company.live.host, company.live.layout)
 
 

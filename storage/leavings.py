@@ -1,0 +1,65 @@
+"""Who seems to have left, and what was decided about them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from storage.joining_records import Leaving, LeavingCause, LeavingId, LeavingState
+from storage.joining_tables import leavings as _leavings
+from storage.records import UserId
+from storage.repository import Repository, values_of
+
+_STANDS = _leavings.c.state.in_((LeavingState.OPEN, LeavingState.KEPT))
+
+
+class Leavings(Repository):
+    async def add(self, leaving: Leaving) -> LeavingId:
+        """Gives its number; that of `leaving` is none yet."""
+        values = {name: getattr(leaving, name) for name in Leaving.__slots__ if name != "id"}
+        done = await self._connection.execute(insert(_leavings).values(**values))
+        assert done.inserted_primary_key is not None
+        return LeavingId(done.inserted_primary_key[0])
+
+    async def get(self, number: LeavingId) -> Leaving | None:
+        rows = await self._connection.execute(select(_leavings).where(_leavings.c.id == number))
+        row = rows.first()
+        return None if row is None else _leaving(row)
+
+    async def of(self, user_id: UserId) -> Sequence[Leaving]:
+        """Those of an account."""
+        rows = await self._connection.execute(
+            select(_leavings).where(_leavings.c.user_id == user_id).order_by(_leavings.c.id)
+        )
+        return [_leaving(row) for row in rows]
+
+    async def standing(self, cause: LeavingCause) -> Sequence[Leaving]:
+        """Those of one cause that stand, of everybody."""
+        rows = await self._connection.execute(
+            select(_leavings).where(_leavings.c.cause == cause, _STANDS)
+        )
+        return [_leaving(row) for row in rows]
+
+    async def settle(
+        self, number: LeavingId, state: LeavingState, by: str, by_name: str, now: datetime
+    ) -> None:
+        """Says what became of it, in the place of what was said before."""
+        await self._connection.execute(
+            update(_leavings)
+            .where(_leavings.c.id == number)
+            .values(state=state, by=by, by_name=by_name, settled_at=now)
+        )
+
+    async def prune(self, before: datetime) -> None:
+        """What was over before that; whom somebody has kept they keep."""
+        await self._connection.execute(
+            delete(_leavings).where(~_STANDS, _leavings.c.settled_at < before)
+        )
+
+
+def _leaving(row: Row[Any]) -> Leaving:
+    values = values_of(row)
+    values["cause"] = LeavingCause(values["cause"])
+    values["state"] = LeavingState(values["state"])
+    return Leaving(**values)
