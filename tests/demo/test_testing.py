@@ -115,7 +115,7 @@ async def test_a_button_that_is_not_there(server: DemoServer, bot: telegram.Bot)
 async def test_an_answer_is_waited_for(server: DemoServer, bot: telegram.Bot) -> None:
     alice = server.person(ALICE)
     query_id = await alice.taps_data(1, "x")
-    with pytest.raises(NotHeard, match="not answered"):
+    with pytest.raises(NotHeard, match="wasn't answered"):
         await alice.is_answered(query_id, timeout=0.01)
     waiting = asyncio.create_task(alice.is_answered(query_id))
     await asyncio.sleep(0)

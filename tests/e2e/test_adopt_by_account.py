@@ -269,7 +269,7 @@ async def test_an_address_that_the_operator_gives_away_later(
 
     (rome.ccd / "printer").write_text(theirs.format("10.84.0.3"))
     (said,) = rome_findings(await company.vpnbot("doctor"), "address")
-    assert f"{name} has the address 10.84.0.3, which another client's file" in said
+    assert f"{name} has the address 10.84.0.3, and so has another client's file" in said
     await rome.adopt()
     # The one before rests for a while.
     assert address_of(company, name) == "10.84.0.4"

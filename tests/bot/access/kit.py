@@ -21,9 +21,11 @@ from bot.access.requests import Approved
 from storage.audit_records import AuditEntry
 from storage.database import Database
 from storage.key_records import KeyWay
+from storage.outbox import Done
 from storage.records import (
     Grant,
     GrantId,
+    OutboxItem,
     OutboxKind,
     Payload,
     Person,
@@ -200,8 +202,9 @@ class Paper:
 
     async def heard(self) -> list[Said]:
         """What has been put into the outbox since the last call."""
-        async with self.database.reading() as tx:
+        async with self.database.writing() as tx:
             rows = await tx.outbox.due(self.now + 10_000 * DAY, 10_000)
+            await edits_go_out(tx, rows)
         new = [row for row in rows if row.id > self._heard]
         self._heard = max([self._heard, *(row.id for row in new)])
         return [Said(row.chat_id, row.kind, row.payload, row.due_at) for row in new]
@@ -318,6 +321,13 @@ def to(user_id: UserId, kind: OutboxKind, payload: Payload, at: datetime = MORNI
 
 def notice(user_id: UserId, code: str, at: datetime = MORNING, **values: Any) -> Said:
     return to(user_id, OutboxKind.NOTICE, {"code": code, "values": values}, at)
+
+
+async def edits_go_out(tx: Transaction, rows: Sequence[OutboxItem]) -> None:
+    """One that waits would say what comes after it, too, so that there would be no other."""
+    for row in rows:
+        if row.kind in (OutboxKind.EDIT, OutboxKind.EDIT_CARD) and await tx.outbox.claim(row.id):
+            await tx.outbox.conclude(row, Done())
 
 
 async def proofs(paper: Paper, grant: Grant) -> dict[str, Proof]:

@@ -70,7 +70,7 @@ async def test_what_cannot_be_restored(company: Company, backup: Path, empty: Pa
     await refuses(company, "restore", str(backup), *flag, words="holds ")
     await refuses(company, "restore", str(backup), words="--passphrase-file is", **there)
     await refuses(company, "restore", "gone.age", *flag, words="can't be read", **there)
-    await refuses(company, "restore", str(pipe), *flag, words="no ordinary file", **there)
+    await refuses(company, "restore", str(pipe), *flag, words="ordinary file", **there)
     await refuses(company, "restore", str(empty.parent), *flag, words="can't be read", **there)
     token = str(company.folder / "token")
     await refuses(company, "restore", token, *flag, words="isn't a backup", **there)

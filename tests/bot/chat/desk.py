@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from bot.access import people
 from storage.records import UserId
+from tests.bot.access.kit import edits_go_out
 from tests.gate import updates
 from tests.gate.gate import OPERATOR, Gate
 
@@ -47,8 +48,9 @@ class Desk:
         return [str(payload.get("text", kind)) for kind, payload in await self.new()]
 
     async def new(self) -> list[tuple[str, updates.Json]]:
-        async with self.gate.database.reading() as tx:
+        async with self.gate.database.writing() as tx:
             rows = await tx.outbox.due(self.gate.now + 10 * DAY, 1000)
+            await edits_go_out(tx, rows)
         found = [(row.kind.value, row.payload) for row in rows if row.id > self._read]
         self._read = max([self._read, *(row.id for row in rows)])
         return found

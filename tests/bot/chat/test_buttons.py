@@ -10,7 +10,7 @@ from bot.chat import buttons
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.commands import COMMANDS
 from storage.devices import Device
-from storage.joining_records import FarewellId, InvitationId
+from storage.joining_records import FarewellId, InvitationId, LeavingId
 from storage.key_records import KeyWay
 from storage.records import GrantId, RequestId, ServerName, UserId
 from storage.use_records import AskedUseId
@@ -51,6 +51,7 @@ def test_every_tap_is_read_back_by_one_of_these_tests() -> None:
     others |= {*ABOUT_HELD, Tap.CUT_SESSION, Tap.SERVERS, *PARTS}
     others |= {Tap.WAS_ME, Tap.NOT_ME, Tap.RESTORE, Tap.ANOTHER, Tap.ELSEWHERE, Tap.PICKED_YES}
     others |= {Tap.TROUBLE, Tap.KEY_WAY, Tap.WITHDRAW, Tap.JOIN_YES, Tap.JOIN_NO}
+    others |= {Tap.LEFT_REMOVE, Tap.LEFT_KEEP}
     assert {*ABOUT_REQUEST, *ABOUT_GRANT, *ABOUT_PERSON} | others == set(Tap)
 
 
@@ -119,6 +120,16 @@ def test_an_answer_about_a_use_is_read_back(tap: Tap, number: int) -> None:
     data = buttons.data(tap, number)
     assert fits(data)
     assert buttons.parse(data) == Meant(tap, use=AskedUseId(number))
+
+
+@given(
+    tap=st.sampled_from((Tap.LEFT_REMOVE, Tap.LEFT_KEEP)),
+    number=st.integers(1, 10**15 - 1).map(LeavingId),
+)
+def test_an_answer_about_whoever_left_is_read_back(tap: Tap, number: LeavingId) -> None:
+    data = buttons.data(tap, number)
+    assert fits(data)
+    assert buttons.parse(data) == Meant(tap, leaving=number)
 
 
 @given(update=st.integers(0, 10**18 - 1), digest=DIGESTS)

@@ -154,7 +154,7 @@ async def test_what_is_in_the_way() -> None:
         (operator.office / "ca.crt").write_text("another one")
         assert_said(
             await operator.mends(),
-            *("nobody who has access", "no ordinary file", "crl-verify is missing"),
+            *("nobody who has access", "ordinary file", "crl-verify is missing"),
             *("tls-crypt-v2.key", "isn't the certificate of this CA"),
         )
         live.rename(operator.office / "aside")
