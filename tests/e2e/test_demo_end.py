@@ -179,7 +179,7 @@ async def test_closing_its_terminal_ends_all_of_it(tmp_path: Path, to_all: bool)
 @pytest.mark.parametrize(
     ("program", "instead", "reason"),
     [
-        ("sshd", "", "sshd is not installed"),
+        ("sshd", "", "sshd isn't installed"),
         ("sshd", "echo no hostkeys available >&2; exit 1", "no hostkeys available"),
         ("mount", "echo may not >&2; exit 1", "No second machine could be made: may not"),
     ],

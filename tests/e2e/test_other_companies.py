@@ -44,7 +44,7 @@ async def test_several_servers(folder: Path) -> None:
         again = await anna.is_answered(
             await anna.taps_data(choice.message_id, f"sv:{number}:office")
         )
-        assert "Too late" in again.text
+        assert "waits for a decision already" in again.text
         await boris.taps("Approve", message=await company.card(boris, anna))
         document = (await anna.receives_document()).document
         assert document is not None
