@@ -144,7 +144,7 @@ async def test_a_tap_on_what_is_stale_mends_it(company: Company) -> None:
     await company.boris.taps("Deny", message=card)
     await who.hears("Boris denied your request")
     query = await who.taps_data(mine.message_id, cancel.callback_data)
-    assert "denied by Boris" in (await who.is_answered(query)).text
+    assert "Boris has denied" in (await who.is_answered(query)).text
     assert (await becomes(who, mine, "Boris denied your request")).buttons == []
 
 
@@ -193,7 +193,7 @@ async def test_what_is_decided_on_the_machine_is_an_admins_word(company: Company
     await who.receives_document()
     await company.done("revoke", str(who.person.id))
     await who.hears("An admin on the server took back your access")
-    await boris.hears(f"An admin on the server ended {company.name_of(who)}’s access")
+    await boris.hears(f"An admin on the server is ending {company.name_of(who)}’s access")
     await becomes(boris, card, "An admin on the server ended it")
 
 

@@ -2,10 +2,9 @@
 
 Imported only where a server is elsewhere: asyncssh takes half a second to load.
 
-The machine has to show the host key that is pinned, and nothing else counts: no known_hosts, no
-certificate of a host, no setting of whoever runs this. Each step has a time-out of its own. A
-connection that gave no answer is given up, and until it is tried again whatever asks is told the
-same at once: else each question of a look would wait for its own time-out.
+The machine has to show the host key that is pinned: no known_hosts, certificate or setting of
+whoever runs this counts. Each step has a time-out of its own. A connection that gave no answer is
+given up; until it is tried again whatever asks is told so at once, and waits for no time-out.
 """
 
 import asyncio
