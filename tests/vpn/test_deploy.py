@@ -209,7 +209,7 @@ async def test_a_shut_parent_is_named_before_anything_is_written(
 async def test_another_programs_folder_is_left_alone(company: Company) -> None:
     company.directory.mkdir()
     (company.directory / "server.conf").write_text("theirs")
-    with pytest.raises(DirectoryInUse, match="not empty"):
+    with pytest.raises(DirectoryInUse, match="isn't empty"):
         await company.deploy()
     assert tree(company.directory) == {"server.conf": 0o644}
     assert (company.directory / "server.conf").read_text() == "theirs"
@@ -223,7 +223,7 @@ async def test_a_folder_that_has_lost_its_unit_is_still_this_servers(company: Co
     (company.directory / unit).unlink()
     with (company.directory / "server.conf").open("a") as conf:
         conf.write("# theirs\n")
-    with pytest.raises(DirectoryInUse, match="not empty"):
+    with pytest.raises(DirectoryInUse, match="isn't empty"):
         await company.deploy()
 
 
