@@ -17,7 +17,7 @@ from bot.access.durations import parse_duration
 from bot.access.permission import telegram_key
 from bot.access.refusals import Refused
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import cell, in_json, operator, say, show, stamp, with_office
+from bot.cli.shared import AsJson, cell, in_json, operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.shown import one_line
@@ -59,7 +59,7 @@ def show_(
         str | None, typer.Option(metavar="TIME", help="From then on: 7d, or 2026-03-02T14:00.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Before that.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """The newest rows."""
 

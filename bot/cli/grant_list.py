@@ -6,7 +6,7 @@ import typer
 
 from bot.access import holdings, who
 from bot.cli.printing import show_parts, stamp_of
-from bot.cli.shared import operator, with_core
+from bot.cli.shared import AsJson, Limit, operator, with_core
 from bot.core import Core
 from storage.listings import GrantsWanted, ListedGrants
 from storage.records import GrantId, GrantState, ServerName
@@ -19,10 +19,8 @@ _COLUMNS = (
 
 
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="No more than so many.")
-    ] = None,
+    as_json: AsJson = False,
+    limit: Limit = None,
     state: Annotated[GrantState | None, typer.Option(help="Only those in this state.")] = None,
     user: Annotated[
         str | None, typer.Option(metavar="WHO", help="Only what this person has, or had.")

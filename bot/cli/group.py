@@ -13,7 +13,7 @@ from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
 from bot.access.groups import Changed
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import operator, say, show, with_office
+from bot.cli.shared import AsJson, operator, say, show, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts.durations import duration_text
@@ -153,7 +153,7 @@ def remove(name: Name) -> None:
 
 @app.command("list")
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """The groups, what they mean, and who is in them."""
 

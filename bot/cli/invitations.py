@@ -7,7 +7,7 @@ import typer
 
 from bot.access import invitations
 from bot.chat.invitations import link
-from bot.cli.shared import operator, say, show, stamp, with_office
+from bot.cli.shared import AsJson, operator, say, show, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts.fill import utc
@@ -46,7 +46,7 @@ def invite(
 
 
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """The invitations of the last 30 days, and what became of them."""
 

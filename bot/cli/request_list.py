@@ -6,16 +6,14 @@ import typer
 
 from bot.access.durations import format_duration
 from bot.cli.printing import show_parts
-from bot.cli.shared import stamp, with_core
+from bot.cli.shared import AsJson, Limit, stamp, with_core
 from bot.core import Core
 from storage.records import Request, RequestState
 
 
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="No more than so many.")
-    ] = None,
+    as_json: AsJson = False,
+    limit: Limit = None,
     state: Annotated[RequestState | None, typer.Option(help="Only those in this state.")] = None,
 ) -> None:
     """All requests."""

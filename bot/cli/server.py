@@ -46,7 +46,6 @@ app.command("firewall")(firewall)
 app.add_typer(server_group.app, name="group")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
 
 
 @app.command("add")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import operator, say, show, with_office
+from bot.cli.shared import AsJson, operator, say, show, with_office
 from bot.office import Office
 from bot.setup.server_sets import Changed, put_set, remove_set
 from bot.texts import sets as words
@@ -64,7 +64,7 @@ def remove(name: Name) -> None:
 
 @app.command("list")
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """The sets."""
 

@@ -1,14 +1,8 @@
 """`vpnbot server list`."""
 
-from typing import Annotated
-
-import typer
-
-from bot.cli.shared import show, with_core
+from bot.cli.shared import AsJson, show, with_core
 from bot.core import Core
 from bot.fleet.remote import remote_of
-
-AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
 
 
 def list_(as_json: AsJson = False) -> None:

@@ -8,8 +8,7 @@ import typer
 
 from bot.access.canaries import current
 from bot.access.endings import AUTHORITY_NOTICE
-from bot.cli.server_list import AsJson
-from bot.cli.shared import say, show, stamp, with_office
+from bot.cli.shared import AsJson, say, show, stamp, with_office
 from bot.handover.sets import SetLook, line, look_at_sets, sentences
 from bot.office import Office
 from bot.texts.canary import seen_from_outside

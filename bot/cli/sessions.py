@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli.shared import show, stamp, with_office
+from bot.cli.shared import AsJson, show, stamp, with_office
 from bot.errors import NotDone
 from bot.fleet.online import Connected, OnServer
 from bot.office import Office
@@ -22,7 +22,7 @@ _COLUMNS = (
 
 def sessions(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One server only.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Who is connected now, as each server says; the bytes are those that the server counts."""
 

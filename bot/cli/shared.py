@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
 
 from bot.access.durations import parse_duration
 from bot.access.permission import Actor
@@ -40,6 +42,10 @@ _TIMES = frozenset(
 )
 _DURATIONS = frozenset({"duration"})
 _Result = TypeVar("_Result")
+
+# Of every listing.
+AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="No more than so many.")]
 
 
 def with_core(work: Callable[[Core], Awaitable[_Result]]) -> _Result:

@@ -7,7 +7,7 @@ import typer
 
 from bot.access import who
 from bot.cli.printing import show_parts
-from bot.cli.shared import operator, stamp, with_core
+from bot.cli.shared import AsJson, Limit, operator, stamp, with_core
 from bot.core import Core
 from storage.pauses import PersonPause
 from storage.role_records import Appointment
@@ -19,10 +19,8 @@ class Listed(StrEnum):
 
 
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="No more than so many.")
-    ] = None,
+    as_json: AsJson = False,
+    limit: Limit = None,
     state: Annotated[
         Listed | None, typer.Option(help="Only those on the allowlist, or off it.")
     ] = None,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from bot.access.whose import Had, look_up
-from bot.cli.shared import operator, say, show, stamp, with_office
+from bot.cli.shared import AsJson, operator, say, show, stamp, with_office
 from bot.office import Office
 from bot.texts import whose as words
 from bot.texts.fill import plain, utc
@@ -21,7 +21,7 @@ def who_(
             metavar="[TIME]", help="Such as 2026-11-30 14:05, in UTC; a date is the whole day."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Whose an address is now, or who had it then, as far as the database goes back."""
 

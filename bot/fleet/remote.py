@@ -1,4 +1,4 @@
-"""What clients of a server dial."""
+"""What clients of a server dial; by itself, since the listing of servers needs nothing else."""
 
 from storage.records import Server
 from vpn.values import Protocol, Remote
