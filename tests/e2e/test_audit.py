@@ -138,6 +138,8 @@ async def test_a_row_says_nothing_to_a_terminal(company: Company) -> None:
 
 
 async def test_rows_that_cannot_be_read_are_named_and_stop_nothing(company: Company) -> None:
+    for number, _ in enumerate(UNREADABLE, 4000):
+        await company.done("user", "allow", str(number), "--name", f"Somebody {number}")
     saved = company.query("SELECT at, actor, detail, seq FROM audit ORDER BY seq")
     broken = list(range(2, 2 + len(UNREADABLE)))
     assert len(saved) > max(broken)
