@@ -176,13 +176,17 @@ class Commands:
 
 @asynccontextmanager
 async def open_stage(
-    folder: Path, *, program: tuple[str, ...] = RUNNER, seams: str = ""
+    folder: Path, *, program: tuple[str, ...] = RUNNER, seams: str = "", **extra: str
 ) -> AsyncIterator[Stage]:
-    """A furnished company with a running bot, in a folder that is there."""
+    """A furnished company with a running bot, in a folder that is there.
+
+    Args:
+        extra: settings besides.
+    """
     async with company_with_stand_in(folder) as (company, server):
         company.program = program
         group = company.telegram.add_group("Admins", [])
-        company.extra |= {
+        company.extra |= extra | {
             "PYTHONPATH": str(ROOT),
             "CRASH_PLAN": str(folder / "plan"),
             "CRASH_STEPS": str(folder / "steps"),
