@@ -223,6 +223,7 @@ class Settings(BaseSettings):
     bot_token_file: Path | None = None
     admin_ids: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ids)] = ()
     admin_group: Annotated[int | None, BeforeValidator(_group)] = None
+    cards_group: Annotated[int | None, BeforeValidator(_group)] = None
     data_dir: Path = Path("./data")
     database_url: Annotated[str | None, BeforeValidator(_database_url)] = None
     ca_passphrase: SecretStr | None = None
@@ -293,6 +294,7 @@ class Settings(BaseSettings):
             max_profiles=self.max_profiles,
             hours=None if hours is None else Hours.parse(hours, self.time_zone),
             group=self.admin_group,
+            cards_group=self.cards_group,
             zone=self.time_zone,
         )
 
