@@ -40,7 +40,8 @@ async def _change(scene: Scene, name: GroupName, text: str, *, joins: bool) -> H
     person = await who.one_person(scene.case, text)
     change = groups.join if joins else groups.leave
     done = await change(scene.case, name, person.id)
-    said = fill(words.JOINED if joins else words.LEFT, name=person.name, group=name)
+    shown = await who.name_of(scene.tx, person.id)
+    said = fill(words.JOINED if joins else words.LEFT, name=shown, group=name)
     count = sum(done.due.values())
     return blocks(
         said,
@@ -107,4 +108,6 @@ async def _meaning(scene: Scene, meant: Group) -> Sequence[Html]:
 
 
 async def _names(scene: Scene, accounts: Sequence[UserId]) -> str:
-    return ", ".join([await scene.tx.people.name_of(one) for one in accounts])
+    known = await scene.tx.people.some(accounts)
+    names = await who.told_apart(scene.tx, known.values())
+    return ", ".join([names.get(one, str(one)) for one in accounts])

@@ -134,7 +134,7 @@ async def take_reason(scene: Scene, request_id: RequestId, typed: str) -> Reply:
 
 
 async def _asks(scene: Scene, request: Request, question: str, rows: Keyboard) -> Reply:
-    reachable = await requests.admin_reachable(scene.case)
+    reachable = await requests.reachable(scene.case, request)
     said = await _said(scene.case, request, admin_reachable=reachable)
     back = Button(request_words.BUTTON_BACK, buttons.data(Tap.MINE, request.id))
     return Reply(View(blocks(said, question), (*rows, (back,))), edit=True)

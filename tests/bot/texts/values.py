@@ -65,7 +65,7 @@ CHAT = {
     "ADMIN_UNKNOWN": "id",
     "BUTTON_ALLOW": "name",
     "BUTTON_MEANT": "command",
-    "AND_MORE_TO_CHOOSE": "count command",
+    "NOT_ALL_TO_CHOOSE": "command",
     "USERS_COUNT": "count",
     "USER_LINE": "name id",
     "USER_LINE_USERNAME": "name username id",
