@@ -191,6 +191,8 @@ async def test_five_hundred_are_found_by_pages_and_by_words(company: Company) ->
             await company.settled()
             shown = next(m for m in boris.messages if m.message_id == shown.message_id)
         assert "Number499" in shown.text + str(labels(shown)), text
+    listed = await company.done("user", "list", "--user", "anna number", "--json")
+    assert len(listed.rows) == MANY
     [nobody] = await answers(company, boris, "/revoke anna number")
     assert "has access at the moment" in nobody.text
     assert said_badly(company) == []

@@ -4,14 +4,17 @@ from datetime import timedelta
 
 import pytest
 
+from bot.access import groups
 from bot.access.matching import NEAR
 from bot.chat import views
 from bot.texts import chat as words
 from bot.texts import pausing as pause_words
 from bot.texts.fill import fill
+from storage.group_records import GroupName
 from storage.records import UserId
 from tests.bot.chat.desk import BORIS, Desk
 from tests.bot.chat.test_lists import fill_the_list, hire, turned
+from tests.gate.gate import OPERATOR
 
 NAME = "Anna Petrova"
 MANY = NEAR + 10
@@ -124,3 +127,14 @@ async def test_a_line_about_one_of_two_says_which(desk: Desk) -> None:
     assert [line["name"] for line in lines] == [f"{NAME} (…0815)"]
     await desk.says(BORIS, f"/users {10004711}")
     assert f"Pause {NAME} (…4711)" in await desk.buttons()
+
+
+async def test_of_a_large_group_some_are_named_and_the_rest_is_counted(desk: Desk) -> None:
+    await desk.gate.add_groups()
+    await fill_the_list(desk, 45)
+    async with desk.gate.database.writing() as tx:
+        for number in range(45):
+            await groups.join(desk.gate.case(tx, OPERATOR), GroupName("dev"), UserId(5000 + number))
+    [said] = await desk.says(BORIS, "/group dev")
+    assert said.count("Person Number") == 30
+    assert "and 15 more" in said

@@ -219,6 +219,7 @@ GROUPS = {
     "APPROVALS": "count",
     "APPROVAL_OF": "count names",
     "MEMBERS": "names",
+    "MEMBERS_MORE": "names count",
     "MORE": "count",
     "JOINED": "name group",
     "LEFT": "name group",
