@@ -473,6 +473,8 @@ LOOK = """() => {
       || (one.labels && one.labels[0] && one.labels[0].textContent)
     if (!label || !label.trim()) found.push(`without words: ${one.outerHTML}`)
   }
+  const picks = [...document.querySelectorAll('.pick')].map(one => one.textContent)
+  if (new Set(picks).size < picks.length) found.push(`chats of one name: ${picks}`)
   if (document.documentElement.scrollWidth > window.innerWidth) found.push('wider than the page')
   return found
 }"""
