@@ -84,7 +84,9 @@ async def _asked(case: Case, heard: Hearing) -> Sequence[str]:
     names = []
     for one in await approvals.asked(case, heard):
         person, account = heard.person_of(one), heard.accounts[one]
-        if person not in people and account is not None and account.reachable is not False:
+        if account is None or account.reachable is False or account.name == str(account.id):
+            continue  # whoever is known by their number only has never written
+        if person not in people:
             people.add(person)
             names.append(account.name)
     return names

@@ -91,7 +91,7 @@ async def help_of_role(scene: Scene) -> Html:
     if theirs is None:
         return Html("")
     if not theirs:
-        return Html(words.HELP_APPROVER_NOBODY)
+        return fill(words.HELP_APPROVER_NOBODY, id=scene.user_id)
     return fill(words.HELP_APPROVER, groups=", ".join(sorted(theirs)))
 
 

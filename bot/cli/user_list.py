@@ -39,10 +39,10 @@ def list_(
             accounts = None
             if user is not None:
                 fits = await who.people_meant(core.case(tx, operator()), user)
-                found = [*fits.people, *fits.near]
+                people = [*fits.people, *fits.near]
                 if fits.has_more:
-                    found = [*await tx.people.with_words(words_of(user), limit=_FOUND_AT_MOST)]
-                accounts = [person.id for person in found]
+                    people = [*await tx.people.with_words(words_of(user), limit=_FOUND_AT_MOST)]
+                accounts = [person.id for person in people]
             given = await tx.roles.all()
             found = tx.listings.people(
                 allowed=None if state is None else state is Listed.ALLOWED,
