@@ -3,22 +3,17 @@
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from unicodedata import category
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -50,13 +45,44 @@ _LONGEST_DURATION = 3650 * 86_400
 _SHORTEST_KEEPING = 30 * 86_400
 _LONGEST_STAY = 47 * 3600
 _LONGEST_HINT = 100
+_Kind = TypeVar("_Kind", bound=StrEnum)
 
 
-def _duration(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A text that shows nowhere by mistake."""
+
+    text: str = field(repr=False)
+
+
+def _number(most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= most:
+            raise ValueError(f"write a number from 1 to {most}")
+        return int(text)
+
+    return read
+
+
+def _one_of(kind: type[_Kind]) -> Callable[[str], _Kind]:
+    def read(text: str) -> _Kind:
+        if text not in set(kind):
+            raise ValueError(f"write one of {', '.join(kind)}")
+        return kind(text)
+
+    return read
+
+
+def _flag(text: str) -> bool:
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.strip().lower() not in known:
+        raise ValueError("write true or false")
+    return known[text.strip().lower()]
+
+
+def _duration(text: str) -> int:
     try:
-        seconds = parse_duration(value.strip())
+        seconds = parse_duration(text.strip())
     except Refused as error:
         raise ValueError("write a number with m, h, d or w, for example 7d") from error
     if seconds > _LONGEST_DURATION:
@@ -64,10 +90,29 @@ def _duration(value: Any) -> Any:
     return seconds
 
 
-def _ids(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    parts = [part.strip() for part in value.split(",") if part.strip()]
+def _period(text: str) -> int:
+    """A duration; 0 is 'off'."""
+    return 0 if text.strip().lower() == "off" else _duration(text)
+
+
+def _keeping(text: str) -> int:
+    """How long it is kept what the servers have shown."""
+    seconds = _duration(text)
+    if seconds < _SHORTEST_KEEPING:
+        raise ValueError("write at least 30d")
+    return seconds
+
+
+def _stay(text: str) -> int:
+    """How long a message stays that Telegram lets a bot delete for 48 hours."""
+    seconds = _period(text)
+    if seconds > _LONGEST_STAY:
+        raise ValueError("write at most 47h, since Telegram deletes nothing after 48, or off")
+    return seconds
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(_ID.fullmatch(part) for part in parts):
         raise ValueError(
             "write numeric Telegram ids with commas between them, for example 1001,1002"
@@ -75,58 +120,46 @@ def _ids(value: Any) -> Any:
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 
-def _group(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"-[1-9][0-9]{0,15}", value.strip(), re.ASCII):
+def _group(text: str) -> int:
+    if not re.fullmatch(r"-[1-9][0-9]{0,15}", text.strip(), re.ASCII):
         raise ValueError("write the number of a group, which begins with -, such as -1001234567890")
-    return value
+    return int(text)
 
 
-def _token(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if not _TOKEN.fullmatch(value.strip()):
+def _token(text: str) -> Hidden:
+    if not _TOKEN.fullmatch(text.strip()):
         raise ValueError("copy the token from @BotFather: digits, a colon, and letters")
-    return value.strip()
+    return Hidden(text.strip())
 
 
-def _api_url(value: Any) -> Any:
+def _api_url(text: str) -> str:
     words = "write scheme and host, for example https://api.example.com"
     try:
-        parts = urlsplit(str(value))
+        parts = urlsplit(text)
         fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         # Its own words would show a part of the value.
         raise ValueError(words) from None
-    if not fits or parts.query or any(char.isspace() or char == "\\" for char in str(value)):
+    if not fits or parts.query or any(char.isspace() or char == "\\" for char in text):
         raise ValueError(words)
-    return str(value).rstrip("/")
+    return text.rstrip("/")
 
 
-def _proxy(value: Any) -> Any:
-    return checked_proxy(value.strip()) if isinstance(value, str) else value
+def _proxy(text: str) -> Hidden:
+    return Hidden(checked_proxy(text.strip()))
 
 
-def _key_algorithm(value: Any) -> Any:
-    if isinstance(value, str) and value not in set(KeyAlgorithm):
-        raise ValueError(f"write one of {', '.join(KeyAlgorithm)}")
-    return value
-
-
-def _key_ways(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    parts = [part.strip() for part in value.split(",") if part.strip()]
+def _key_ways(text: str) -> tuple[KeyWay, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not set(parts) <= set(KeyWay):
         raise ValueError(f"write {' or '.join(KeyWay)}, or several with commas between them")
     return tuple(KeyWay(part) for part in dict.fromkeys(parts))
 
 
-def _database_url(value: Any) -> Any:
-    if value is None:
-        return None
+def _database_url(text: str) -> str:
     words = "write an SQLAlchemy URL, for example sqlite+aiosqlite:////srv/bot.db"
     try:
-        url = make_url(str(value))
+        url = make_url(text)
     except (ArgumentError, ValueError):
         # The second is about the port, and its own words would show the value.
         raise ValueError(words) from None
@@ -135,144 +168,84 @@ def _database_url(value: Any) -> Any:
     if not url.database or url.database == ":memory:":
         # Memory forgets all at the end of each command.
         raise ValueError(words)
-    return value
+    return text
 
 
-def _flag(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if value.strip().lower() not in known:
-        raise ValueError("write true or false")
-    return known[value.strip().lower()]
+def _ticket_pattern(text: str) -> str:
+    TicketPattern.parse(text)
+    return text
 
 
-def _period(value: Any) -> Any:
-    """A duration; 0 is 'off'."""
-    return 0 if isinstance(value, str) and value.strip().lower() == "off" else _duration(value)
+def _ticket_link(text: str) -> str:
+    return checked_link(text.strip())
 
 
-def _keeping(value: Any) -> Any:
-    """How long it is kept what the servers have shown."""
-    seconds = _duration(value)
-    if isinstance(seconds, int) and seconds < _SHORTEST_KEEPING:
-        raise ValueError("write at least 30d")
-    return seconds
-
-
-def _stay(value: Any) -> Any:
-    """How long a message stays that Telegram lets a bot delete for 48 hours."""
-    seconds = _period(value)
-    if isinstance(seconds, int) and seconds > _LONGEST_STAY:
-        raise ValueError("write at most 47h, since Telegram deletes nothing after 48, or off")
-    return seconds
-
-
-def _reason(value: Any) -> Any:
-    if isinstance(value, str) and value not in set(Reason):
-        raise ValueError(f"write one of {', '.join(Reason)}")
-    return value
-
-
-def _ticket_pattern(value: Any) -> Any:
-    if isinstance(value, str):
-        TicketPattern.parse(value)
-    return value
-
-
-def _ticket_link(value: Any) -> Any:
-    return checked_link(value.strip()) if isinstance(value, str) else value
-
-
-def _hint(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > _LONGEST_HINT:
+def _hint(text: str) -> str:
+    if len(text) > _LONGEST_HINT:
         raise ValueError(f"write at most {_LONGEST_HINT} characters")
-    return value
+    return text
 
 
-def _hours(value: Any) -> Any:
+def _hours(text: str) -> str:
     """By the clock of another setting, so here it is looked at only."""
-    if isinstance(value, str):
-        Hours.parse(value, None)
-    return value
+    Hours.parse(text, None)
+    return text
 
 
-def _zone(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
+def _zone(text: str) -> ZoneInfo:
     try:
-        return ZoneInfo(value.strip())
+        return ZoneInfo(text.strip())
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("write the name of a time zone, such as Europe/Berlin") from None
 
 
-_Seconds = Annotated[int, BeforeValidator(_duration)]
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, as it was written; what belongs together is put together by methods.
 
+    Beside its type stands what reads its text; that raises ValueError with what to write.
+    """
 
-class Settings(BaseSettings):
-    """Every setting, as it was written; what belongs together is put together by methods."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_ignore_empty=True,
-        hide_input_in_errors=True,
-        frozen=True,
-    )
-
-    bot_token: Annotated[SecretStr | None, BeforeValidator(_token)] = None
-    bot_token_file: Path | None = None
-    admin_ids: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ids)] = ()
-    admin_group: Annotated[int | None, BeforeValidator(_group)] = None
-    data_dir: Path = Path("./data")
-    database_url: Annotated[str | None, BeforeValidator(_database_url)] = None
-    ca_passphrase: SecretStr | None = None
-    ca_passphrase_file: Path | None = None
-    telegram_api_url: Annotated[str, BeforeValidator(_api_url)] = "https://api.telegram.org"
+    bot_token: Annotated[Hidden | None, _token] = None
+    bot_token_file: Annotated[Path | None, Path] = None
+    admin_ids: Annotated[tuple[int, ...], _ids] = ()
+    admin_group: Annotated[int | None, _group] = None
+    data_dir: Annotated[Path, Path] = Path("./data")
+    database_url: Annotated[str | None, _database_url] = None
+    ca_passphrase: Annotated[Hidden | None, Hidden] = None
+    ca_passphrase_file: Annotated[Path | None, Path] = None
+    telegram_api_url: Annotated[str, _api_url] = "https://api.telegram.org"
     # It may hold a password.
-    telegram_proxy: Annotated[SecretStr | None, BeforeValidator(_proxy)] = None
-    telegram_api_cleartext: Annotated[bool, BeforeValidator(_flag)] = False
-    grant_duration: _Seconds = 7 * 86_400
-    max_grant_duration: _Seconds = 30 * 86_400
-    request_ttl: _Seconds = 86_400
-    approvals: Annotated[int, Field(ge=1, le=10)] = 1
-    long_grant_duration: _Seconds | None = None
-    long_grant_approvals: Annotated[int, Field(ge=1, le=10)] = 2
-    reason: Annotated[Reason, BeforeValidator(_reason)] = Reason.OPTIONAL
-    ticket_pattern: Annotated[str, BeforeValidator(_ticket_pattern)] = TICKETS.pattern.text
-    ticket_hint: Annotated[str, BeforeValidator(_hint)] = TICKETS.hint
-    ticket_link: Annotated[str | None, BeforeValidator(_ticket_link)] = None
-    max_profiles: Annotated[int, Field(ge=1, le=1000)] | None = None
-    working_hours: Annotated[str | None, BeforeValidator(_hours)] = None
+    telegram_proxy: Annotated[Hidden | None, _proxy] = None
+    telegram_api_cleartext: Annotated[bool, _flag] = False
+    # All durations are in seconds.
+    grant_duration: Annotated[int, _duration] = 7 * 86_400
+    max_grant_duration: Annotated[int, _duration] = 30 * 86_400
+    request_ttl: Annotated[int, _duration] = 86_400
+    approvals: Annotated[int, _number(10)] = 1
+    long_grant_duration: Annotated[int | None, _duration] = None
+    long_grant_approvals: Annotated[int, _number(10)] = 2
+    reason: Annotated[Reason, _one_of(Reason)] = Reason.OPTIONAL
+    ticket_pattern: Annotated[str, _ticket_pattern] = TICKETS.pattern.text
+    ticket_hint: Annotated[str, _hint] = TICKETS.hint
+    ticket_link: Annotated[str | None, _ticket_link] = None
+    max_profiles: Annotated[int | None, _number(1000)] = None
+    working_hours: Annotated[str | None, _hours] = None
     # None: the machine's.
-    time_zone: Annotated[ZoneInfo | None, BeforeValidator(_zone)] = None
-    tell_ends: Annotated[bool, BeforeValidator(_flag)] = False
-    # In seconds; 0 is off.
-    canary: Annotated[int, BeforeValidator(_period)] = 300
-    keep_proofs: Annotated[int, BeforeValidator(_keeping)] = 90 * 86_400
+    time_zone: Annotated[ZoneInfo | None, _zone] = None
+    tell_ends: Annotated[bool, _flag] = False
+    # 0 is off.
+    canary: Annotated[int, _period] = 300
+    keep_proofs: Annotated[int, _keeping] = 90 * 86_400
     # None: the one in the data folder.
-    ssh_key_file: Path | None = None
-    templates: Path | None = None
-    bundle: Annotated[bool, BeforeValidator(_flag)] = False
-    # In seconds; 0 is off.
-    delete_profiles: Annotated[int, BeforeValidator(_stay)] = 86_400
+    ssh_key_file: Annotated[Path | None, Path] = None
+    templates: Annotated[Path | None, Path] = None
+    bundle: Annotated[bool, _flag] = False
+    # 0 is off.
+    delete_profiles: Annotated[int, _stay] = 86_400
     # None: the kind that the CA has.
-    client_key: Annotated[KeyAlgorithm | None, BeforeValidator(_key_algorithm)] = None
-
-    profile_key: Annotated[tuple[KeyWay, ...], NoDecode, BeforeValidator(_key_ways)] = (
-        KeyWay.PLAIN,
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment comes before `.env`, which `load_settings` reads and passes on."""
-        return env_settings, init_settings
+    client_key: Annotated[KeyAlgorithm | None, _one_of(KeyAlgorithm)] = None
+    profile_key: Annotated[tuple[KeyWay, ...], _key_ways] = (KeyWay.PLAIN,)
 
     def rules(self) -> Rules:
         """What the use cases go by."""
@@ -308,8 +281,8 @@ class Settings(BaseSettings):
         Raises:
             BadSettings: the environment names one that we cannot use.
         """
-        proxy = self.telegram_proxy and self.telegram_proxy.get_secret_value()
-        return way_out(proxy or None, self.telegram_api_url, os.environ)
+        proxy = None if self.telegram_proxy is None else self.telegram_proxy.text
+        return way_out(proxy, self.telegram_api_url, os.environ)
 
     def token(self) -> str:
         """The bot's token.
@@ -368,14 +341,15 @@ def load_settings() -> Settings:
     _refuse_unclear(os.environ)
     in_file = env_values(text)
     _refuse_shown(in_file)
-    ours = {name: value for name, value in in_file.items() if name.startswith(PREFIX)}
-    values: dict[str, Any] = {
-        name.removeprefix(PREFIX).lower(): value for name, value in ours.items()
-    }
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        raise BadSettings(_first_line(error)) from None
+    # The environment comes first; names are read in any case there, and an empty value is none.
+    values = in_file | {name.upper(): value for name, value in os.environ.items() if value}
+    settings = Settings(
+        **{
+            each.name: _read(each, name, values[name])
+            for each in fields(Settings)
+            if (name := f"{PREFIX}{each.name}".upper()) in values
+        }
+    )
     if settings.grant_duration > settings.max_grant_duration:
         raise BadSettings(
             "VPNBOT_GRANT_DURATION is longer than VPNBOT_MAX_GRANT_DURATION; shorten the first."
@@ -435,16 +409,24 @@ def open_to_others(facts: os.stat_result) -> bool:
     return bool(facts.st_mode & (stat.S_IRWXO if is_trusted else stat.S_IRWXO | stat.S_IRWXG))
 
 
-def _one_secret(name: str, value: SecretStr | None, path: Path | None) -> str | None:
+def _read(each: Field[Any], name: str, text: str) -> Any:
+    (read,) = each.type.__metadata__  # type: ignore[union-attr]
+    try:
+        return read(text)
+    except ValueError as error:
+        raise BadSettings(f"{name} can't be used: {error}.") from None
+
+
+def _one_secret(name: str, value: Hidden | None, path: Path | None) -> str | None:
     if value is not None and path is not None:
         raise BadSettings(f"{PREFIX}{name} and {PREFIX}{name}_FILE are both set; keep one.")
     if path is not None:
         return read_secret(f"{PREFIX}{name}_FILE", path)
-    return None if value is None else value.get_secret_value()
+    return None if value is None else value.text
 
 
 def _refuse_unknown(names: Iterable[str], place: str) -> None:
-    known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
+    known = {f"{PREFIX}{each.name}".upper() for each in fields(Settings)}
     for name in names:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             raise BadSettings(f"{name} in {place} isn't a setting of vpnbot; see .env.example.")
@@ -478,21 +460,13 @@ def _is_cleartext(url: str) -> bool:
         return True
 
 
-def _refuse_shown(in_file: Mapping[str, str | None]) -> None:
+def _refuse_shown(in_file: Mapping[str, str]) -> None:
     """A secret in `.env` is as closed as that file is."""
     for name, value in in_file.items():
         # A proxy without a password is no secret.
-        is_secret = name.upper() in _SECRETS or (name.upper() == PROXY and "@" in (value or ""))
-        if value and is_secret and open_to_others(Path(ENV_FILE).stat()):
+        is_secret = name in _SECRETS or (name == PROXY and "@" in value)
+        if is_secret and open_to_others(Path(ENV_FILE).stat()):
             raise BadSettings(
-                f"{ENV_FILE} holds {name.upper()}, and others can read it; run: chmod 600 "
+                f"{ENV_FILE} holds {name}, and others can read it; run: chmod 600 "
                 f"{quote(str(Path(ENV_FILE).absolute()))}"
             )
-
-
-def _first_line(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    name = f"{PREFIX}{first['loc'][0]}".upper()
-    # Our validators raise ValueError with words of their own.
-    words = first["ctx"]["error"] if first["type"] == "value_error" else first["msg"]
-    return f"{name} can't be used: {words}."

@@ -16,9 +16,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any
-
-from pydantic import SecretStr
 
 from bot.access import appointing, groups, pausing, people
 from bot.access.permission import Actor
@@ -28,7 +25,7 @@ from bot.errors import VpnbotError
 from bot.fleet.upkeep import BOTS_ACCOUNT
 from bot.office import Office, open_office
 from bot.run import serve
-from bot.settings import Settings
+from bot.settings import Hidden, Settings
 from bot.setup.first_time import make_authority
 from bot.setup.servers import ServerToAdd, add_server, deploy_server
 from bot.setup.ways import WayIn
@@ -123,20 +120,17 @@ async def open_showcase(port: int = 0) -> AsyncIterator[Showcase]:
 
 
 def _settings(base: Path, token: str, url: str) -> Settings:
-    """Complete, so that nothing of the operator's own settings gets in."""
-    defaults = {name: each.get_default() for name, each in Settings.model_fields.items()}
-    values: dict[str, Any] = defaults | {
-        "bot_token": SecretStr(token),
-        "admin_ids": (BORIS.id, CLARA.id),
-        "data_dir": base / "data",
-        "profile_key": (KeyWay.PLAIN, KeyWay.LOCKED),
-        "delete_profiles": 86_400,
-        "ca_passphrase": SecretStr(secrets.token_urlsafe(24)),
-        "telegram_api_url": url,
+    """Nothing of the operator's own gets in."""
+    return Settings(
+        bot_token=Hidden(token),
+        admin_ids=(BORIS.id, CLARA.id),
+        data_dir=base / "data",
+        profile_key=(KeyWay.PLAIN, KeyWay.LOCKED),
+        ca_passphrase=Hidden(secrets.token_urlsafe(24)),
+        telegram_api_url=url,
         # Real servers of the demo are in a network that this process is not in.
-        "canary": 0,
-    }
-    return Settings.model_construct(**values)  # asks no environment
+        canary=0,
+    )
 
 
 async def _furnish(office: Office, base: Path, lab: NetLab | None) -> None:

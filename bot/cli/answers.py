@@ -7,10 +7,9 @@ import asyncio
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from pydantic import SecretStr
 from telegram.error import TelegramError
 
 from bot.access.people import parse_user_id
@@ -22,7 +21,7 @@ from bot.health.network import greet, reason_of
 from bot.process.env_file import env_values, read_env
 from bot.process.way_out import SETTING as PROXY
 from bot.process.way_out import checked_proxy
-from bot.settings import PREFIX, Settings, read_secret
+from bot.settings import PREFIX, Hidden, Settings, read_secret
 from bot.setup.first_time import Place, edit_env
 from bot.setup.servers import ServerToAdd
 from pki.authority_files import load_authority
@@ -136,14 +135,14 @@ def _token(
 
 
 def _kept(
-    name: _SecretName, flag: Path | None, value: SecretStr | None, path: Path | None, place: Place
+    name: _SecretName, flag: Path | None, value: Hidden | None, path: Path | None, place: Place
 ) -> Secret | None:
     """A secret that need not be asked for; None where there is none."""
     if value is not None:
         if flag is not None or path is not None:
             other = name.flag if flag is not None else f"{PREFIX}{name.setting}_FILE"
             raise BadSettings(f"{PREFIX}{name.setting} is set as well as {other}; keep one.")
-        return Secret(value.get_secret_value(), None)
+        return Secret(value.text, None)
     if flag is not None:
         return Secret(read_secret(name.flag, flag), flag.absolute())
     if path is not None:
@@ -156,7 +155,7 @@ def _kept(
 
 def _check_token(settings: Settings, token: str) -> str | None:
     """The bot's username; None where Telegram cannot be asked now."""
-    probe = settings.model_copy(update={"bot_token": SecretStr(token), "bot_token_file": None})
+    probe = replace(settings, bot_token=Hidden(token), bot_token_file=None)
     try:
         probe.token()
     except BadSettings:
@@ -180,7 +179,7 @@ def _with_proxy(settings: Settings, text: str) -> Settings:
         url = checked_proxy(text)
     except ValueError as error:
         raise BadSettings(f"This isn't a proxy: {error}.") from None
-    return settings.model_copy(update={"telegram_proxy": SecretStr(url)})
+    return replace(settings, telegram_proxy=Hidden(url))
 
 
 def _by_proxy(settings: Settings, token: str, asker: Asker) -> tuple[Settings, str | None]:

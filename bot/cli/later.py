@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 from typer.main import get_group
 
 from bot.cli.groups_help import CommandGroup
@@ -44,7 +44,8 @@ class Later(TyperCommand):
         """Typer's first call to a command that was typed."""
         is_alone = args[:1] and args[0] in self.alone
         command = self._alone(args[0]) if is_alone else self.command()
-        return command.make_context(info_name, args, *rest, **kwargs)
+        untyped = _untyped(command)
+        return command.make_context(info_name, args, *rest, default_map=untyped, **kwargs)
 
     def _alone(self, name: str) -> Any:
         """The group with this one command."""
@@ -63,4 +64,28 @@ def _found(place: str) -> Any:
 
 
 def _built(around: typer.Typer, name: str | None) -> Any:
-    return get_group(around).commands[str(name)]
+    command: Any = get_group(around).commands[str(name)]
+    for each in (command, *getattr(command, "commands", {}).values()):
+        for option in each.params:
+            if type(option) is TyperOption:
+                option.__class__ = _Option
+    return command
+
+
+class _Option(TyperOption):
+    """An option whose default needs no reading.
+
+    Typer imports pydantic to read an option, also one that was not typed: a seventh of what a
+    listing takes.
+    """
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        if value is None and not (self.required or self.multiple or self.callback):
+            return None
+        return super().process_value(ctx, value)
+
+
+def _untyped(command: Any) -> dict[str, Any]:
+    """That nobody typed `--help`, of a command and those below it: likewise nothing to read."""
+    below = getattr(command, "commands", {})
+    return {"help": False} | {name: _untyped(each) for name, each in below.items()}

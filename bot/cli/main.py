@@ -115,7 +115,7 @@ def main() -> None:
         for command in COMMANDS:
             typed.add_command(command)
         with garbage.seldom_looked_for():
-            sys.exit(typed(standalone_mode=False))
+            sys.exit(typed(standalone_mode=False, default_map={"help": False}))
     except _USAGE as error:
         tell_usage(error)
     except typer.Abort:

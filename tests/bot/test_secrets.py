@@ -7,7 +7,6 @@ import struct
 import tempfile
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 import pytest
 
@@ -214,7 +213,7 @@ def test_a_file_without_a_token_is_said_so_and_not_shown(folder: Path) -> None:
 
 def test_secrets_are_in_no_repr() -> None:
     settings = load(BOT_TOKEN=TOKEN, CA_PASSPHRASE=PASSPHRASE)
-    dumped: list[Any] = [repr(settings), str(settings), settings.model_dump_json()]
+    dumped = [repr(settings), str(settings), repr(settings.bot_token), str(settings.ca_passphrase)]
     for text in dumped:
         assert TOKEN not in text
         assert TOKEN.split(":")[1] not in text

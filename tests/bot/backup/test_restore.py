@@ -26,7 +26,7 @@ from bot.backup.restore import Restored, put_back, read_file, require_vacant
 from bot.errors import BadBackup, BadSettings, NotDone
 from bot.office import open_office
 from bot.process.data_folder import DataFolder
-from bot.settings import Settings
+from bot.settings import Hidden, Settings
 from pki.sealed import seal
 from storage.errors import NewerSchema
 from storage.records import ServerName, UserId
@@ -53,7 +53,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def made_settings(data: Path, **changes: Any) -> Settings:
-    return Settings(**{"data_dir": data, "ca_passphrase": PASSPHRASE, **changes})
+    return Settings(**{"data_dir": data, "ca_passphrase": Hidden(PASSPHRASE), **changes})
 
 
 async def fails(settings: Settings, contents: BackupContents, error: type[Exception]) -> str:
@@ -182,7 +182,7 @@ async def test_a_newer_schema_than_it_says(
 
 
 async def test_another_passphrase_of_the_ca(contents: BackupContents, tmp_path: Path) -> None:
-    settings = made_settings(tmp_path / "new" / "data", ca_passphrase="another one")
+    settings = made_settings(tmp_path / "new" / "data", ca_passphrase=Hidden("another one"))
     text = await fails(settings, contents, BadBackup)
     assert "VPNBOT_CA_PASSPHRASE_FILE doesn't open the CA" in text
 

@@ -229,7 +229,7 @@ async def test_a_keeper_that_stops_ends_what_it_has_started(
     with open_folder() as folder:
         folder.chmod(0o777)
         client.says(f"echo $$ > {folder}/pid; exec sleep 600")
-        settings = office.settings.model_copy(update={"canary": 60})
+        settings = replace(office.settings, canary=60)
         keeper = Keeper(replace(office, settings=settings), lambda: None)
         machine.gone_by += 2 * MINUTE
         await keeper.sweep()
