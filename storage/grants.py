@@ -14,6 +14,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -77,7 +78,8 @@ _OF_USERS = selected(
     ),
 )
 _LET_IN = _grants.c.pause.is_(None)
-_NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
+# Not by the index of all that is live: of these there are few.
+_NOBODYS = (_grants.c.user_id.is_(None), _grants.c.for_server != true(), _LIVE)
 _NOBODYS_LIKE = selected(
     *_NOBODYS,
     _grants.c.id.in_(
