@@ -113,6 +113,7 @@ class Notice(StrEnum):
     CANARY_UNREACHABLE = "canary_unreachable"
     CANARY_WELL = "canary_well"
     CANARY_LETS_IN = "canary_lets_in"  # well again, where no revoked one can be tried
+    GROUP_MOVED = "group_moved"  # the settings' group has another number
     PROFILES_MOVE = "profiles_move"  # to another CA
     SERVER_SILENT = "server_silent"  # no OpenVPN answers there
     SERVER_UNREACHABLE = "server_unreachable"  # nor its machine

@@ -31,6 +31,7 @@ from bot.chat.incoming import (
     Acted,
     Blocked,
     Forwarded,
+    GroupMoved,
     Incoming,
     InGroup,
     Membership,
@@ -278,9 +279,11 @@ class Worker:
             case Blocked(user_id, False):
                 await tx.people.set_reachable(user_id, reachable=False)
             case Membership(chat_id, user_id, is_member):
-                if chat_id == self._core.rules.group:
-                    case = self._core.case(tx, THE_BOT)
+                case = self._core.case(tx, THE_BOT)
+                if chat_id == await leaving.group(case):
                     await leaving.in_group(case, user_id, is_member=is_member)
+            case GroupMoved(before, now_it_is):
+                await leaving.group_moved(self._core.case(tx, THE_BOT), before, now_it_is)
             case Nothing():
                 pass
         # Anybody can send these, and it does no harm to meet one twice.
