@@ -13,10 +13,20 @@ from bot.texts import receipts as words
 from bot.texts.fill import fitting, length, plain, utc
 from storage.records import Grant, GrantId, Pause, Proof
 from storage.transaction import Transaction
+from vpn.findings import MACHINE_SHUT, FindingCode
 
 _ROOM_FOR_GRANTS = 1900
 _SHOWN = 15
 _NAMED = 5
+# What follows where the server's machine could not be worked on.
+_FOLLOWS = frozenset(
+    {
+        FindingCode.CCD_NOT_REMOVED,
+        FindingCode.CRL_NOT_WRITTEN,
+        FindingCode.MANAGEMENT_GONE,
+        FindingCode.MANAGEMENT_SILENT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +265,16 @@ def _server(server: str, proofs: Sequence[Proof], *, has_file: bool) -> str:
     elif not all(proof.attempts for proof in proofs):
         lines = [plain(words.SERVER_NOT_TRIED, server=server)]
     else:
-        codes = dict.fromkeys(code for proof in proofs for code, _ in proof.findings)
         lines = [plain(words.SERVER_UNPROVED, server=server)]
-        lines += [plain(words.FOUND, finding=finding_text(code)) for code in codes]
+        lines += [plain(words.FOUND, finding=one) for one in reasons(proofs)]
     return "\n".join(lines)
+
+
+def reasons(proofs: Sequence[Proof]) -> list[str]:
+    """Why a server has not proved this, a sentence each."""
+    codes = dict.fromkeys(code for proof in proofs for code, _ in proof.findings)
+    follows = frozenset() if MACHINE_SHUT.isdisjoint(codes) else _FOLLOWS
+    return [finding_text(code) for code in codes if code not in follows]
 
 
 def finding_text(code: str) -> str:

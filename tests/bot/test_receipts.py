@@ -34,6 +34,7 @@ from tests.storage.kit import (
     make_template,
     open_copy,
 )
+from vpn.findings import MACHINE_SHUT, FindingCode
 
 SERVERS = (BERLIN, PARIS, ServerName("rome"))
 PHONE = UserId(1009)
@@ -141,6 +142,19 @@ async def test_one_server_that_is_not_proved_spoils_it(database: Database) -> No
         f"paris: not proved\n✗ {words.FINDINGS['session_live']}\n✗ {words.FINDINGS['crl_old']}"
     )
     assert "Checked" not in whole(found)
+
+
+@pytest.mark.parametrize("code", sorted(MACHINE_SHUT))
+async def test_of_a_machine_that_is_shut_nothing_else_is_said(
+    database: Database, code: FindingCode
+) -> None:
+    """What could not be asked there is not said to be silent, nor a file to be in disorder."""
+    follows = ("ccd_not_removed", "crl_not_written", "management_gone")
+    found = tuple((each, "") for each in (*follows, code, "session_live"))
+    told = await receipt(database, [seen(proved=False, found=found)])
+    assert told.details[-1] == (
+        f"berlin: not proved\n✗ {words.FINDINGS[code]}\n✗ {words.FINDINGS['session_live']}"
+    )
 
 
 async def test_technical_details_stay_out(database: Database) -> None:

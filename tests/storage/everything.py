@@ -440,6 +440,10 @@ async def _invitations(tx: Transaction) -> None:
     await tx.leavings.settle(gone, LeavingState.REMOVED, "2001", "Boris", NOW)
     assert await tx.leavings.standing(LeavingCause.DELETED) == []
     await tx.leavings.prune(NOW)
+    assert await tx.leavings.move_group(ChatId(-7), ChatId(-1007))
+    assert not await tx.leavings.move_group(ChatId(-7), ChatId(-1008))
+    assert await tx.leavings.group_now(ChatId(-7)) == ChatId(-1007)
+    assert await tx.leavings.group_now(ChatId(-8)) == ChatId(-8)
     await tx.posted.find(ChatId(7), 1)
 
 
