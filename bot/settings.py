@@ -446,9 +446,11 @@ def _one_secret(name: str, value: SecretStr | None, path: Path | None) -> str | 
 
 
 def _refuse_unknown(names: Iterable[str], place: str) -> None:
+    """Also where only the underscores differ: nobody reads VPNBOTAPPROVALS."""
     known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
-    for name in names:
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+    bare = {name.replace("_", "") for name in known}
+    for name, upper in ((name, name.upper()) for name in names):
+        if upper not in known and (upper.startswith(PREFIX) or upper.replace("_", "") in bare):
             raise BadSettings(f"{name} in {place} isn't a setting of vpnbot; see .env.example.")
 
 

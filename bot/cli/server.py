@@ -22,7 +22,6 @@ from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
 from bot.fleet.upkeep import deploy_line
 from bot.office import Office
-from bot.process.privileges import as_root
 from bot.setup.deploying import SUDO_LASTS, SUDOERS_FILE
 from bot.setup.servers import (
     Deployed,
@@ -175,8 +174,7 @@ def deploy(
             content = await pack_server(
                 office, operator(), server.name, directory=named, account=account
             )
-            with as_root():
-                write_new(to_archive, content)
+            write_new(to_archive.absolute(), content)
             say(
                 f"{quote(str(to_archive))} has the folder of {name}, keys included. On its machine:"
             )

@@ -219,7 +219,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: boo
         table.add_row(*(cell(column, row[column]) for column in columns))
     # Where nobody looks on, nothing is folded: grep and cut get one line for each row.
     width = None if sys.stdout.isatty() else _WIDE
-    Console(highlight=False, markup=False, width=width).print(table)
+    Console(highlight=False, markup=False, emoji=False, width=width).print(table)
 
 
 def in_json(value: Any, *, indent: int | None = None) -> str:
