@@ -353,6 +353,7 @@ async def test_an_admin_who_asks_reads_who_can_answer(company: Company) -> None:
     await clara.says("/requestvpn 1h office")
     own = await clara.hears("This is your own request")
     assert "Boris can approve it." in own.text
+    await company.settled()
     await clara.taps("Cancel request")
     await company.settled()
     assert said_badly(company) == []
