@@ -121,7 +121,11 @@ class People(Repository):
         """
         if not words:
             return []
-        return await self._where(_people.c.id.in_(await self._ids(words, whole=whole)), limit=limit)
+        found = await self._ids(words, whole=whole)
+        if not isinstance(found, list):
+            # Of so many no more is read than what the index has.
+            found = found.distinct().order_by(_words.c.user_id).limit(limit)
+        return await self._where(_people.c.id.in_(found), limit=limit)
 
     async def words_like(self, beginning: str, *, limit: int) -> frozenset[str]:
         """Some of the words that begin like this."""

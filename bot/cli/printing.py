@@ -8,7 +8,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
-from bot.cli.shared import cell, show
+from bot.cli.shared import aligned, cell, show, titles, widths_of
 from bot.shown import is_plain
 
 # By so many rows the widths of the columns are chosen; fewer make a table that fits the terminal.
@@ -63,18 +63,11 @@ async def _table(parts: AsyncIterable[Sequence[Mapping[str, Any]]], columns: Seq
         waiting += rows
         if not widths and len(waiting) <= _LOOKED_AT:
             continue
+        lines = [[cell(name, row[name]) for name in columns] for row in waiting]
         if not widths:
-            widths = [
-                max(len(name), *(len(cell(name, row[name])) for row in waiting)) for name in columns
-            ]
-            _print([name.replace("_", " ") for name in columns], widths)
-        for row in waiting:
-            _print([cell(name, row[name]) for name in columns], widths)
+            widths = widths_of(columns, lines)
+            lines.insert(0, titles(columns))
+        sys.stdout.writelines(aligned(line, widths) + "\n" for line in lines)
         waiting.clear()
     if not widths:
-        show([dict(row) for row in waiting], columns, as_json=False)
-
-
-def _print(cells: Sequence[str], widths: Sequence[int]) -> None:
-    line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    sys.stdout.write(line.rstrip() + "\n")
+        show(waiting, columns, as_json=False)

@@ -5,7 +5,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -30,7 +30,6 @@ from vpn.host.safe_place import weak_step
 if TYPE_CHECKING:
     from bot.office import Office
 
-_WIDE = 1000
 # Columns with an id of ours.
 _WHOLE = frozenset({"id", "grant"})
 # Those with a time, by `stamp`, and those with a duration, by `format_duration`.
@@ -201,25 +200,45 @@ def say_blocks(blocks: Iterable[str]) -> None:
             say(line)
 
 
-def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: bool) -> None:
+def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
     """Prints a listing: all of it as JSON, or some columns as a table."""
     if as_json:
         print(in_json(rows, indent=2))
         return
-    # Slow to import, and what prints JSON needs it not.
+    cells = [[cell(column, row[column]) for column in columns] for row in rows]
+    if not sys.stdout.isatty():
+        # Where nobody looks on, nothing is folded: grep and cut get one line for each row.
+        widths = widths_of(columns, cells)
+        for line in (titles(columns), *cells):
+            print(aligned(line, widths))
+        return
+    # Slow to import, and only people need it.
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False)
-    for column in columns:
+    for column, title in zip(columns, titles(columns), strict=True):
         # A name is folded rather than cut: half a serial helps nobody. An id stays whole: it is
         # short, and what the next command is given.
-        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _WHOLE)
-    for row in rows:
-        table.add_row(*(cell(column, row[column]) for column in columns))
-    # Where nobody looks on, nothing is folded: grep and cut get one line for each row.
-    width = None if sys.stdout.isatty() else _WIDE
-    Console(highlight=False, markup=False, emoji=False, width=width).print(table)
+        table.add_column(title, overflow="fold", no_wrap=column in _WHOLE)
+    for line in cells:
+        table.add_row(*line)
+    Console(highlight=False, markup=False, emoji=False).print(table)
+
+
+def titles(columns: Iterable[str]) -> list[str]:
+    """What stands above them."""
+    return [column.replace("_", " ") for column in columns]
+
+
+def widths_of(columns: Iterable[str], cells: Iterable[Sequence[str]]) -> list[int]:
+    """Of each column, so that all of these cells have room."""
+    return [max(map(len, column)) for column in zip(titles(columns), *cells, strict=True)]
+
+
+def aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """A line of a table."""
+    return "  ".join(map(str.ljust, cells, widths)).rstrip()
 
 
 def in_json(value: Any, *, indent: int | None = None) -> str:
