@@ -13,7 +13,8 @@ from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
 from bot.access.groups import Changed
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import AsJson, operator, say, show, with_office
+from bot.cli.printing import show
+from bot.cli.shared import AsJson, operator, say, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts.durations import duration_text
@@ -163,7 +164,12 @@ def list_(
             for group in await tx.groups.all():
                 members = await tx.groups.members(group.name)
                 rows.append(_row(group, members, as_json=as_json))
-        show(rows, _COLUMNS, as_json=as_json)
+        show(
+            rows,
+            _COLUMNS,
+            as_json=as_json,
+            none="There are no groups yet; to make one: vpnbot group add NAME",
+        )
 
     with_office(work)
 

@@ -7,7 +7,8 @@ import typer
 
 from bot.access import invitations
 from bot.chat.invitations import link
-from bot.cli.shared import AsJson, operator, say, show, stamp, with_office
+from bot.cli.printing import show
+from bot.cli.shared import AsJson, operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts.fill import utc
@@ -67,7 +68,12 @@ def list_(
                 }
                 for one in await tx.invitations.since(now - _LISTED)
             ]
-        show(rows, _COLUMNS, as_json=as_json)
+        show(
+            rows,
+            _COLUMNS,
+            as_json=as_json,
+            none="No invitation was made in the last 30 days; to make one: vpnbot user invite NAME",
+        )
 
     with_office(work)
 

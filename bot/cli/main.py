@@ -23,6 +23,9 @@ from vpn.errors import VpnError
 # Of all that Typer's parser raises about what was typed; it has no public name.
 _USAGE: type[Exception] = typer.BadParameter.__bases__[0]
 
+# Of Ctrl-C, as shells have it.
+_LEFT = 130
+
 app = typer.Typer(
     name="vpnbot",
     cls=CommandGroup,
@@ -109,13 +112,7 @@ def main() -> None:
     logs.set_up_terminal()
     logs.guard_crashes()
     try:
-        # Called as `app()`, Typer would put its own hook for crashes in the place of ours; and in
-        # its standalone mode it would print what was typed as it is.
-        typed = get_group(app)
-        for command in COMMANDS:
-            typed.add_command(command)
-        with garbage.seldom_looked_for():
-            sys.exit(typed(standalone_mode=False))
+        sys.exit(_run())
     except _USAGE as error:
         tell_usage(error)
     except typer.Abort:
@@ -144,6 +141,24 @@ def main() -> None:
         if trouble is None:
             raise
         fail(trouble)
+
+
+def _run() -> Any:
+    """Its exit status.
+
+    Raises:
+        KeyboardInterrupt: they left, which Typer's own main tells without a word.
+    """
+    # Called as `app()`, Typer would put its own hook for crashes in the place of ours; and in its
+    # standalone mode it would print what was typed as it is.
+    typed = get_group(app)
+    for command in COMMANDS:
+        typed.add_command(command)
+    with garbage.seldom_looked_for():
+        status = typed(standalone_mode=False)
+    if status == _LEFT:
+        raise KeyboardInterrupt
+    return status
 
 
 def tell_usage(error: Any) -> NoReturn:

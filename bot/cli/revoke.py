@@ -11,7 +11,7 @@ from bot.cli.shared import operator, say, say_blocks, with_office
 from bot.office import Office
 from bot.receipts import load_receipt
 from bot.texts import receipts as words
-from bot.texts.fill import plain
+from bot.texts.fill import plain, straight
 from storage.records import Grant
 
 
@@ -53,8 +53,7 @@ async def print_receipt(
     await office.enforcer.enforce(grant_ids)
     async with office.database.reading() as tx:
         receipt = await load_receipt(tx, grant_ids, office.clock())
-    blocks = [*receipt.blocks, *([] if receipt.settled else [retrying])]
-    say_blocks(blocks)
+    say_blocks(map(straight, [*receipt.blocks, *([] if receipt.settled else [retrying])]))
     live = [*(one.grant for one in receipt.left if one.is_live), *receipt.maybe]
     for one in dict.fromkeys(grant.user_id or grant.id for grant in live):
         say("")

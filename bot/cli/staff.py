@@ -17,6 +17,7 @@ from bot.office import Office
 from bot.receipts import maybe_text
 from bot.setup.staff_table import BadTable, Table, read_table
 from bot.texts import receipts as words
+from bot.texts.fill import straight
 from storage.batches import batches
 from storage.records import Grant, UserId
 
@@ -191,7 +192,7 @@ async def _remove(office: Office, plan: Plan) -> bool:
             ended |= {grant.id: grant for grant in removed.grants}
             # With an end its receipt says so.
             for text in () if removed.grants else maybe_text(plan.gone[user_id], removed.maybe):
-                say(text)
+                say(straight(text))
     finally:
         # Also where it broke off: who is off the list has to be out.
         proved = not ended or await print_receipt(

@@ -22,7 +22,7 @@ from bot.process.data_folder import DataFolder, account_name
 from bot.receipts import finding_text
 from bot.texts import health as words
 from bot.texts.durations import span_text
-from bot.texts.fill import plain, utc
+from bot.texts.fill import plain, straight, utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
@@ -142,7 +142,7 @@ async def look_at_proofs(tx: Transaction) -> list[Result]:
         name = await tx.people.name_of(grant.user_id) if grant.user_id else grant.common_name
         own = unproved.get(grant.id, [])
         for proof in own:
-            reasons = " ".join(finding_text(code) for code, _ in proof.findings)
+            reasons = " ".join(straight(finding_text(code)) for code, _ in proof.findings)
             results.append(
                 trouble(
                     words.UNPROVED,

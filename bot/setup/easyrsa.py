@@ -87,8 +87,11 @@ def read_tls_key(files: Mapping[TlsKey, Path | None]) -> EarlierKey | None:
     try:
         with as_root():
             text = path.read_text()
+    except PermissionError as error:
+        raise NotDone(f"{path} can't be read ({error.strerror}); run this as root.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise NotDone(f"{path} can't be read as a key; run this as root.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it isn't a text"
+        raise NotDone(f"{path} can't be read as a key ({reason}); name another file.") from error
     check = check_tls_crypt_v2_server_key if kind is TlsKey.CRYPT_V2 else check_static_key
     return EarlierKey(kind, check(text))
 
