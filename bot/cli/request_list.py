@@ -45,7 +45,6 @@ def _object(request: Request, person: Person | None) -> dict[str, Any]:
     return {
         "id": request.id,
         "user_id": request.user_id,
-        "user_name": person and person.name,
         "server": request.server,
         "duration": format_duration(request.duration),
         "reason": request.reason,
@@ -55,6 +54,7 @@ def _object(request: Request, person: Person | None) -> dict[str, Any]:
         "extends": request.extends,
         "device": request.device,
         "decided_by": request.decided_by,
-        "decided_by_name": request.decided_by_name,
         "decided_at": stamp(request.decided_at),
+        "user_name": person and person.name,
+        "decided_by_name": request.decided_by_name,
     }

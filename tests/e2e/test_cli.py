@@ -29,6 +29,7 @@ GRANT_KEYS = [
 REQUEST_KEYS = [
     *("id", "user_id", "server", "duration", "reason", "state", "asked_at"),
     *("starts_at", "extends", "device", "decided_by", "decided_at"),
+    *("user_name", "decided_by_name"),
 ]
 STATUS_KEYS = {"reachable", "crl_number", "crl_this_update", "sessions", "restart_pending"}
 

@@ -498,7 +498,8 @@ async def test_an_end_that_is_not_proved(folder: Path) -> None:
         with as_if_bot_ran(company.data):
             (gone, proof) = findings(await company.vpnbot("doctor"))
         assert "Nobody listens" in gone[0]
-        assert "systemctl restart vpnbot-openvpn-office" in gone[1]
+        assert "systemctl link" in gone[1]
+        assert "vpnbot-openvpn-office.service; if it ends again" in gone[1]
         assert f"Anna Petrova's access ({grant['common_name']}) isn't proved" in proof[0]
         assert "nobody answers" in proof[0]
         assert f"vpnbot revoke {grant['id']}" in proof[1]
