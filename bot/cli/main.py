@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -23,6 +24,18 @@ from vpn.errors import VpnError
 # Of all that Typer's parser raises about what was typed; it has no public name.
 _USAGE: type[Exception] = typer.BadParameter.__bases__[0]
 
+# Of pydantic's and Typer's messages; each stands at the end of a line.
+_OUR_WORDS = tuple(
+    (re.compile(theirs), ours)
+    for theirs, ours in (
+        (r"Input should be a valid integer, .*", "write a whole number."),
+        (r"Input should be greater than or equal to (-?\d+)$", r"write \1 or more."),
+        (r"Input should be less than or equal to (-?\d+)$", r"write \1 at most."),
+        (r"Value error, '.*' is not one of (.+)$", r"write one of \1"),
+        (r"^Error: Invalid value: ", "Error: "),
+        (r"\{(\S+)\}", r"\1"),
+    )
+)
 # Of Ctrl-C, as shells have it.
 _LEFT = 130
 
@@ -136,6 +149,9 @@ def main() -> None:
         if error.reason != "surrogates not allowed":
             raise
         fail("What was typed, or a file's name, isn't text in UTF-8; use another one.")
+    except OverflowError:
+        # From a number that was typed: of a request, of rows, of days. Ours fit into a database.
+        fail("A number is too large; check what was typed.")
     except Exception as error:
         trouble = passing_trouble(error)
         if trouble is None:
@@ -166,8 +182,15 @@ def tell_usage(error: Any) -> NoReturn:
     text = io.StringIO()
     error.show(file=text)
     for line in text.getvalue().splitlines():
-        print(one_line(line), file=sys.stderr)
+        print(one_line(in_our_words(line)), file=sys.stderr)
     sys.exit(error.exit_code)
+
+
+def in_our_words(line: str) -> str:
+    """What Typer says of a mistake, without the words of the library that checks it."""
+    for theirs, ours in _OUR_WORDS:
+        line = theirs.sub(ours, line)
+    return line
 
 
 def fail(line: str) -> NoReturn:
