@@ -27,6 +27,8 @@ app = typer.Typer(
     cls=CommandGroup,
 )
 
+# Of what an option takes; of any other a network.
+_EXAMPLES = {"--dns": "10.8.0.1", "--network6": "fd12:3456::/64"}
 # A profile's answer from the server has to hold all of its routes.
 _MOST = 64
 
@@ -313,9 +315,9 @@ def _each(option: str, texts: list[str], read: Callable[[str], str]) -> tuple[st
         try:
             found.append(read(text))
         except ValueError as error:
+            example = _EXAMPLES.get(option, "10.8.4.0/24")
             raise NotDone(
-                f"{option} {text!r} can't be read; write for example "
-                f"{'10.8.0.1' if option == '--dns' else '10.8.4.0/24'}."
+                f"{option} “{text}” can't be read; write for example {example}."
             ) from error
     if len(found) > _MOST:
         raise NotDone(f"{option} is given {len(found)} times; {_MOST} is the most.")

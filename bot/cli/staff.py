@@ -108,7 +108,7 @@ def _read(file: str, encoding: str) -> Table:
             with Path(file).open("rb") as opened:
                 content = opened.read(_LARGEST + 1)
     except OSError as error:
-        raise NotDone(f"{file} can't be read: {error.strerror}.") from error
+        raise NotDone(f"“{file}” can't be read ({error.strerror}); name a CSV file.") from error
     if len(content) > _LARGEST:
         raise NotDone(f"{file} has more than {_LARGEST // 1_000_000} MB; is it the right one?")
     try:

@@ -222,7 +222,7 @@ _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
         "There is no live imported certificate “{name}” to link to them; see: vpnbot grant list"
     ),
     Refusal.BAD_ID: "“{id}” isn’t a Telegram id: it’s a number that the person sees after /start.",
-    Refusal.BAD_NAME: "The name is empty; give one with --name.",
+    Refusal.BAD_NAME: "The name is empty; write what the person is called.",
 }
 
 # --- Refusals whose words hang on what is the case ------------------------------------------------

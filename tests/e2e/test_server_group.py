@@ -171,7 +171,7 @@ async def test_what_a_set_may_be(folder: Path) -> None:
             assert ran.code == 1, ran
             return ran.err
 
-        assert "no server 'oslo'" in await refused("group", "add", "eu", "office", "oslo")
+        assert "no server “oslo”" in await refused("group", "add", "eu", "office", "oslo")
         assert "two servers at least" in await refused("group", "add", "eu", "office")
         assert "named twice" in await refused("group", "add", "eu", "office", "office")
         assert "a server office already" in await refused("group", "add", "office", "paris")
