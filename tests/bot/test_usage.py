@@ -1,13 +1,9 @@
 """What is typed wrong is answered in our words, whatever library checks it."""
 
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from bot.cli.main import in_our_words
 from tests.company import Company
-from tests.forks import VPNBOT
 
 
 @pytest.mark.parametrize(
@@ -49,15 +45,14 @@ def test_nobody_reads_what_a_library_says(theirs: str, ours: str) -> None:
         "grant list --limit 1.5",
     ],
 )
-def test_no_word_of_pydantics_is_left(typed: str, tmp_path: Path) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_word_of_pydantics_is_left(company: Company, typed: str) -> None:
     """As it comes from the libraries that are installed: their words change."""
-    ran = subprocess.run(
-        [VPNBOT, *typed.split()], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (ran.returncode, ran.stdout) == (2, "")
-    assert ": write " in ran.stderr
-    assert "Input should" not in ran.stderr
-    assert "Value error" not in ran.stderr
+    ran = await company.vpnbot(*typed.split())
+    assert (ran.code, ran.out) == (2, "")
+    assert ": write " in ran.err
+    assert "Input should" not in ran.err
+    assert "Value error" not in ran.err
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -466,7 +466,7 @@ class LocalHost:
             raise kind(f"Can't {verb} {self._full(path)}: {error.strerror or error}.") from error
 
     def _no_file(self, path: str) -> str:
-        return f"{self._full(path)} isn't an ordinary file; move it away."
+        return f"{self._full(path)} isn't an ordinary file; remove it."
 
     def _full(self, path: str) -> str:
         return quote(str(self.home / path))

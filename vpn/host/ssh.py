@@ -101,7 +101,7 @@ class SshHost:
         if done.status in {NO_FILE, A_FOLDER}:
             # No file can be put over a folder: somebody has to remove it first.
             kind = HostError if done.status == A_FOLDER else NotReadable
-            raise kind(f"{self._full(path)} isn't an ordinary file; move it away.")
+            raise kind(f"{self._full(path)} isn't an ordinary file; remove it.")
         if self._problem("read", path, done):
             return None
         if len(done.output) > READ_LIMIT:

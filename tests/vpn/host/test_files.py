@@ -126,14 +126,14 @@ async def test_what_is_in_the_way_is_named(host: ServerHost, open_folder: Path) 
     await host.caller()
     before = _open_files()
     for _ in range(3):
-        with pytest.raises(HostError, match=f"^{crl} isn't an ordinary file; move it away"):
+        with pytest.raises(HostError, match=f"^{crl} isn't an ordinary file; remove it"):
             await host.read("live/crl.pem")
         with pytest.raises(HostError, match=f"^{ccd} isn't a folder, or a link to one; remove it"):
             await host.read("live/ccd/anna")
     crl.unlink()
     crl.mkdir()
     for _ in range(3):
-        with pytest.raises(HostError, match=f"^{crl} isn't an ordinary file; move it away"):
+        with pytest.raises(HostError, match=f"^{crl} isn't an ordinary file; remove it"):
             await host.read("live/crl.pem")
     assert _open_files() == before
 
