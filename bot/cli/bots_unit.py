@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
@@ -11,7 +12,7 @@ from vpn.configuration.server import HOMES, TEMPORARY
 from vpn.layout import LIVE
 
 RELOAD = f"systemctl daemon-reload && systemctl try-restart {BOTS_UNIT.stem}"
-_DROP_INS = PurePosixPath(f"{BOTS_UNIT}.d")
+_DROP_INS = Path(f"{BOTS_UNIT}.d")
 # The unit opens all below it.
 _OPEN = PurePosixPath("/srv/openvpn")
 
@@ -38,13 +39,18 @@ def fits(home: Path, account: str, secrets: Iterable[Path | None]) -> bool:
     return (home, account, tuple(secrets)) == (USUAL_HOME, BOTS_UNIT.stem, usual)
 
 
-def write_access(server: str, folders: Iterable[PurePosixPath]) -> list[str]:
+def write_access(
+    server: str, folders: Iterable[PurePosixPath], drop_ins: Path = _DROP_INS
+) -> list[str]:
     """Shell lines by which the unit may write there, as root; none where it may already.
 
     After them systemd has to read it anew, see `RELOAD`.
     """
     closed = [folder for folder in folders if _OPEN not in folder.parents]
-    if not closed:
+    place, told = drop_ins / f"{server}.conf", ""
+    with suppress(OSError, UnicodeDecodeError):
+        told = place.read_text(encoding="utf-8")
+    if all(_in_unit(f"-{folder}") in told for folder in closed):
         return []
     above = {parent for folder in closed for parent in folder.parents}
     hidden = (("ProtectHome", HOMES), ("PrivateTmp", TEMPORARY))
@@ -54,7 +60,7 @@ def write_access(server: str, folders: Iterable[PurePosixPath]) -> list[str]:
     # printf takes a backslash and a percent sign for its own.
     text = paths.replace("\\", "\\\\").replace("%", "%%")
     content = quote("\\n".join(("[Service]", f"ReadWritePaths={text}", *shown, "")))
-    return [f"mkdir -p {_DROP_INS}", f"printf {content} > {_DROP_INS}/{server}.conf"]
+    return [f"mkdir -p {drop_ins}", f"printf {content} > {place}"]
 
 
 def access_for(server: Server) -> list[str]:

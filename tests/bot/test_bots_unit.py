@@ -1,5 +1,6 @@
 """What is said of the bot's unit: where it is, whether it fits, and what it has to be told."""
 
+import subprocess
 import sys
 from pathlib import Path, PurePosixPath
 
@@ -49,5 +50,14 @@ def test_it_may_write_where_a_server_is(folder: str, content: str) -> None:
     )
 
 
-def test_what_it_may_already_is_not_said_again() -> None:
+def test_what_it_may_already_is_not_said_again(tmp_path: Path) -> None:
     assert write_access("office", [PurePosixPath("/srv/openvpn/office/live")]) == []
+    folders = [PurePosixPath("/opt/vpn/live"), PurePosixPath("/opt/vpn/live/ccd")]
+    lines = write_access("office", folders, tmp_path / "d")
+    for line in lines:
+        subprocess.run(["sh", "-c", line], check=True)
+    assert (tmp_path / "d" / "office.conf").read_text() == (
+        "[Service]\nReadWritePaths=-/opt/vpn/live -/opt/vpn/live/ccd\n"
+    )
+    assert write_access("office", folders, tmp_path / "d") == []
+    assert write_access("office", [*folders, PurePosixPath("/opt/else")], tmp_path / "d")
