@@ -24,6 +24,7 @@ from bot.access.starts import LEAD
 from bot.access.terms import open_to
 from storage.records import (
     PATIENCE,
+    ChatId,
     Grant,
     OutboxKind,
     Person,
@@ -88,7 +89,7 @@ async def cancel(case: Case, request_id: RequestId) -> Request:
 async def approve(
     case: Case, request_id: RequestId, duration: int | None, *, seen: str | None = None
 ) -> Approved | Scheduled | Agreed:
-    """Gives what was asked for, or less; the profile goes out by the outbox.
+    """Gives what was asked for, or less, or more within the limit; the outbox brings the profile.
 
     What is to begin later is given then, by what binds then.
 
@@ -114,18 +115,18 @@ async def approve(
     require_open(case, request)
     if not case.actor.is_operator:
         await admins.observe(case)
-    if seen is not None and seen != await approvals.card_digest(case, heard, case.actor.user_id):
+    if seen is not None and not await approvals.was_seen(case, heard, seen):
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
     seconds = request.duration if duration is None else duration
     if duration is not None:
-        offered = [*heard.offers(request.duration), *heard.offers(heard.limit)]
+        offered = [*heard.offers(request.duration), *heard.offers(heard.limit), *heard.longer]
         if seconds not in offered:
             raise Refused(Refusal.NOT_OFFERED)
     requester = await allowed_requester(case.tx, request)
     names: list[str] = []
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-        durations.within_limit(seconds, heard.limit)
+        durations.within_limit(seconds, heard.longest)
         open_to(heard.groups, {ServerName(request.server or ""): heard.opened})
         lacking = await demands.lacking(case, request, heard.theirs)
         if lacking is not None:
@@ -209,13 +210,18 @@ async def deny(
     return decided
 
 
-async def card_undelivered(case: Case, request_id: RequestId) -> None:
+async def card_undelivered(case: Case, request_id: RequestId, chat_id: ChatId) -> None:
     """Tells the requester if no admin gets the card of their request.
 
-    To be called once for each card, when its row of the outbox says so.
+    To be called once for each card, when its row of the outbox says so. What the group doesn't
+    take that is to hold it goes to each admin.
     """
     request = await case.tx.requests.get(request_id)
     if request is None or request.state is not RequestState.PENDING:
+        return
+    if chat_id == case.rules.cards_group:
+        for one in await approvals.asked(case, await hear(case, request)):
+            await messages.private_card(case, one, request_id)
         return
     if await case.tx.posted.about(OutboxKind.CARD, str(request_id)):
         return

@@ -20,6 +20,7 @@ from storage.use_records import AskedUseId
 
 class Tap(StrEnum):
     APPROVE = "ap"
+    LONGER = "lo"
     DENY = "dn"
     # Why: the question, a ready-made reason, words that were typed, and back to the card.
     DENY_WHY = "dw"
@@ -216,6 +217,7 @@ _NUMBERS = frozenset(
 # versions sent it without.
 _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.APPROVE: ("request", "duration", "digest"),
+    Tap.LONGER: ("request",),
     Tap.DENY: ("request", "revision?"),
     Tap.DENY_WHY: ("request",),
     Tap.DENY_SO: ("request", "why", "revision?"),
@@ -289,6 +291,12 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.JOIN_NO: ("person", "since"),
     Tap.KEEP: (),
 }
+# All that a card in a group is good for.
+_ON_CARDS = frozenset(
+    {
+        *(Tap.APPROVE, Tap.LONGER, Tap.DENY, Tap.DENY_WHY, Tap.DENY_SO, Tap.CARD, Tap.UNDO),
+    }
+)
 _REVOKING = frozenset(
     {
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
@@ -325,6 +333,11 @@ def parse(carried: str) -> Meant | None:
 def revokes(carried: str) -> bool:
     """Whether the button leads to the end of an access, of a session, or of a way in."""
     return carried.partition(":")[0] in _REVOKING
+
+
+def is_on_card(carried: str) -> bool:
+    """Whether the button is one that a request's card may have in a group, too."""
+    return carried.partition(":")[0] in _ON_CARDS
 
 
 def to_payload(keyboard: Keyboard) -> list[list[Payload]]:

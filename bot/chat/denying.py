@@ -27,7 +27,7 @@ _IN_A_ROW = 2
 async def ask_why(scene: Scene, meant: Meant) -> Reply:
     """The card, with the reasons below it."""
     request = (await requests.decidable(scene.case, meant.request)).request
-    card = await cards.card(scene.case, request, scene.user_id)
+    card = await cards.card(scene.case, request, scene.viewer)
     notes = await scene.tx.request_notes.of(request.id)
     ready = [
         Button(
@@ -39,7 +39,8 @@ async def ask_why(scene: Scene, meant: Meant) -> Reply:
     ]
     rows = [tuple(ready[at : at + _IN_A_ROW]) for at in range(0, len(ready), _IN_A_ROW)]
     back = Button(request_words.BUTTON_BACK, buttons.data(Tap.CARD, request.id))
-    return Reply(View(blocks(card.text, request_words.DENY_HOW), (*rows, (back,))), edit=True)
+    how = request_words.DENY_HOW if scene.group is None else request_words.DENY_HOW_GROUP
+    return Reply(View(blocks(card.text, how), (*rows, (back,))), edit=True)
 
 
 async def back(scene: Scene, meant: Meant) -> Reply:
@@ -50,7 +51,7 @@ async def back(scene: Scene, meant: Meant) -> Reply:
         raise Refused(Refusal.UNKNOWN_REQUEST, request=meant.request)
     if scene.message_id is not None:
         card = PostedMessage(
-            scene.chat, scene.message_id, OutboxKind.CARD, str(request.id), scene.case.now
+            scene.place, scene.message_id, OutboxKind.CARD, str(request.id), scene.case.now
         )
         await messages.edit_card(scene.case, card, afresh=False)
     return Reply()

@@ -317,7 +317,7 @@ async def _cards(scene: Scene, offset: int) -> Reply:
     head = View(blocks(fill(words.PENDING_COUNT, count=count), _part(offset, len(waiting), count)))
     await post(scene.tx, scene.chat, head, scene.case.now)
     for request in waiting:
-        await messages.card(scene.case, scene.user_id, request.id)
+        await messages.private_card(scene.case, scene.user_id, request.id)
     left = count - offset - len(waiting)
     if left <= 0:
         return SILENT
@@ -335,7 +335,7 @@ async def _begin_later(scene: Scene) -> bool:
         head = View(fill(policy.SCHEDULED_COUNT, count=len(found)))
         await post(scene.tx, scene.chat, head, scene.case.now)
     for request in found[:CARDS_SHOWN]:
-        await messages.card(scene.case, scene.user_id, request.id)
+        await messages.private_card(scene.case, scene.user_id, request.id)
     return bool(found)
 
 

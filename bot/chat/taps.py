@@ -22,6 +22,7 @@ from bot.chat import (
     late,
     leaving,
     lists,
+    longer,
     member_commands,
     more_time,
     not_me,
@@ -47,6 +48,7 @@ from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage, R
 # Buttons on messages that are kept up to date until their request is decided.
 _REMEMBERED = {
     Tap.APPROVE: OutboxKind.CARD,
+    Tap.LONGER: OutboxKind.CARD,
     Tap.DENY: OutboxKind.CARD,
     Tap.DENY_WHY: OutboxKind.CARD,
     Tap.DENY_SO: OutboxKind.CARD,
@@ -96,7 +98,7 @@ async def mend_stale(scene: Scene, meant: Meant) -> None:
     if kind is None:
         return
     subject = meant.grant or str(meant.request)
-    tapped = PostedMessage(scene.chat, scene.message_id, kind, subject, scene.case.now)
+    tapped = PostedMessage(scene.place, scene.message_id, kind, subject, scene.case.now)
     if kind is OutboxKind.DELIVER:
         await messages.edit(scene.case, tapped)
     else:
@@ -114,9 +116,9 @@ async def _edit_if_unknown(scene: Scene, meant: Meant) -> None:
     if kind is None or scene.message_id is None:
         return
     subject = str(meant.request)
-    tapped = PostedMessage(scene.chat, scene.message_id, kind, subject, scene.case.now)
+    tapped = PostedMessage(scene.place, scene.message_id, kind, subject, scene.case.now)
     known = await scene.tx.posted.about(kind, subject)
-    if all((one.chat_id, one.message_id) != (scene.chat, scene.message_id) for one in known):
+    if all((one.chat_id, one.message_id) != (scene.place, scene.message_id) for one in known):
         await messages.edit_card(scene.case, tapped)
 
 
@@ -281,6 +283,7 @@ async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
 # Each does what its button says, once; a second tap finds it done.
 ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.APPROVE: _approve,
+    Tap.LONGER: longer.ask,
     Tap.DENY: _deny,
     Tap.DENY_WHY: denying.ask_why,
     Tap.DENY_SO: _deny,

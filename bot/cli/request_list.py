@@ -37,10 +37,10 @@ def list_(
 
 async def _objects(tx: Transaction, some: Sequence[Request]) -> Sequence[dict[str, Any]]:
     people = await tx.people.some(request.user_id for request in some)
-    return [_object(request, people.get(request.user_id)) for request in some]
+    return [request_object(request, people.get(request.user_id)) for request in some]
 
 
-def _object(request: Request, person: Person | None) -> dict[str, Any]:
+def request_object(request: Request, person: Person | None) -> dict[str, Any]:
     """`extends`: the request whose profile is to get more time."""
     return {
         "id": request.id,

@@ -32,6 +32,10 @@ _Result = TypeVar("_Result")
 # Of every listing.
 AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="No more than so many.")]
+# Of what does something.
+ActAsJson = Annotated[bool, typer.Option("--json", help="What was done, as an object.")]
+# Of what ends something for good.
+Yes = Annotated[bool, typer.Option("--yes", help="Doesn't ask, as at a terminal it would.")]
 
 
 def with_core(work: Callable[[Core], Awaitable[_Result]]) -> _Result:
@@ -173,6 +177,11 @@ def operator() -> Actor:
 def say(text: str) -> None:
     """A line for whoever typed the command; never wrapped, so that scripts can read it."""
     print(one_line(text), flush=True)
+
+
+def say_object(value: dict[str, Any]) -> None:
+    """What was done, for a program."""
+    print(in_json(value, indent=2), flush=True)
 
 
 def say_steps(steps: Iterable[str]) -> None:

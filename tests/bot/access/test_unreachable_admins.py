@@ -58,7 +58,9 @@ async def give_up_cards(paper: Paper, *, tries: int = 0) -> None:
                 await tx.outbox.conclude(card, Later(paper.now, attempts=tries))
             else:
                 await tx.outbox.conclude(card, SetAside(None))
-            await requests.card_undelivered(paper.case(tx, THE_BOT), card.payload["request"])
+            await requests.card_undelivered(
+                paper.case(tx, THE_BOT), card.payload["request"], card.chat_id
+            )
 
 
 @pytest.mark.parametrize("tries", [0, 3])
@@ -96,6 +98,6 @@ async def test_nobody_is_told_about_a_request_that_is_over(paper: Paper) -> None
     await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
     await set_reachable(paper, boris=False, clara=False)
     await paper.forget()
-    await paper.do(requests.card_undelivered, request.id)
-    await paper.do(requests.card_undelivered, RequestId(99))
+    await paper.do(requests.card_undelivered, request.id, ChatId(BORIS))
+    await paper.do(requests.card_undelivered, RequestId(99), ChatId(BORIS))
     assert await paper.heard() == []

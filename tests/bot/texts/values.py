@@ -146,6 +146,7 @@ REQUESTS = {
     "REFUSED": "count wait",
 }
 TROUBLE = {
+    "HEARD": "server at why",
     "SEEN": "server at",
     "WAITING": "server",
     "CLOSED": "server",
@@ -179,6 +180,8 @@ LIFE = {
     "CARD_APPROVED_OVER": "admin group duration at",
     "CARD_CLOSED": "admin at",
     "CARD_CLOSED_REMOVED": "admin name at",
+    "CARD_RENAMED": "username",
+    "CARD_EARLIER": "server duration at",
     "PAST_DENIED": "Admin server at",
     "PAST_ENDED": "Admin server at",
     "ASKED_FOR": "duration asked",
