@@ -31,7 +31,7 @@ _OUR_WORDS = tuple(
         (r"Input should be a valid integer, .*", "write a whole number."),
         (r"Input should be greater than or equal to (-?\d+)$", r"write \1 or more."),
         (r"Input should be less than or equal to (-?\d+)$", r"write \1 at most."),
-        (r"Value error, '.*' is not one of (.+)$", r"write one of \1"),
+        (r"Value error, '.*' is[ ]not one of (.+)$", r"write one of \1"),
         (r"^Error: Invalid value: ", "Error: "),
         (r"\{(\S+)\}", r"\1"),
     )
