@@ -121,7 +121,11 @@ class People(Repository):
         """
         if not words:
             return []
-        return await self._where(_people.c.id.in_(await self._ids(words, whole=whole)), limit=limit)
+        found = await self._ids(words, whole=whole)
+        if not isinstance(found, list):
+            # Of so many no more is read than what the index has.
+            found = found.distinct().order_by(_words.c.user_id).limit(limit)
+        return await self._where(_people.c.id.in_(found), limit=limit)
 
     async def words_like(self, beginning: str, *, limit: int) -> frozenset[str]:
         """Some of the words that begin like this."""
@@ -285,8 +289,11 @@ class People(Repository):
         row = rows.first()
         return None if row is None else _newcomer(row)
 
-    async def with_access(self, now: datetime, *, offset: int, limit: int) -> Sequence[Person]:
-        """A part of those who have something that could be ended, by name.
+    async def with_access(
+        self, now: datetime, words: Sequence[str] = (), *, offset: int, limit: int
+    ) -> Sequence[Person]:
+        """A part of those who have something that could be ended, by name; with words, of those
+        whom `with_words` finds.
 
         Where few have anything, those are looked for; where many have, everybody is looked at in
         turn until there are enough.
@@ -300,9 +307,10 @@ class People(Repository):
         else:
             theirs = exists().where(_grants.c.user_id == _people.c.id, _MAY_BE_ENDED, _HELD)
             has = or_(theirs, _people.c.id.in_(dropped))
+        named = [_people.c.id.in_(await self._ids(words))] if words else []
         rows = await self._connection.execute(
             select(*_COLUMNS)
-            .where(has)
+            .where(has, *named)
             .order_by(_people.c.name_key, _people.c.id)
             .offset(offset)
             .limit(limit)

@@ -1,6 +1,6 @@
 """The use cases around a request that was made: cancel, approve, deny, expire."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -230,8 +230,8 @@ async def card_undelivered(case: Case, request_id: RequestId, chat_id: ChatId) -
     ]
     if any(item.payload["request"] == request_id for item in on_the_way):
         return
-    reachable = await admin_reachable(case)
-    code = Notice.NO_CARD if reachable else Notice.NO_ADMIN_REACHABLE
+    can_read = await reachable(case, request)
+    code = Notice.NO_CARD if can_read else Notice.NO_ADMIN_REACHABLE
     await messages.notice(case, request.user_id, code, server=request.server)
 
 
@@ -339,8 +339,17 @@ async def announce(case: Case, request: Request) -> None:
 
 async def admin_reachable(case: Case) -> bool:
     """False once every admin is known not to have pressed Start."""
-    known = [await case.tx.people.get(one) for one in await roles.admins(case.tx, case.rules)]
-    return any(admin is None or admin.reachable is not False for admin in known)
+    return await _can_be_reached(case, await roles.admins(case.tx, case.rules))
+
+
+async def reachable(case: Case, request: Request) -> bool:
+    """False once everybody who is asked about it is known not to let the bot write."""
+    return await _can_be_reached(case, await approvals.asked(case, await hear(case, request)))
+
+
+async def _can_be_reached(case: Case, accounts: Iterable[UserId]) -> bool:
+    known = [await case.tx.people.get(one) for one in accounts]
+    return any(account is None or account.reachable is not False for account in known)
 
 
 async def known_request(tx: Transaction, request_id: RequestId) -> Request:

@@ -88,6 +88,7 @@ class Tap(StrEnum):
     PENDING = "pd"
     REVOKE_LIST = "rvl"
     REMOVE_LIST = "rml"
+    PAUSE_LIST = "pal"
     PAUSE = "pa"
     PAUSE_YES = "pay"
     RESUME = "rs"
@@ -276,8 +277,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.GRANTS: ("page", "search?"),
     Tap.USERS: ("page", "search?"),
     Tap.PENDING: ("page",),
-    Tap.REVOKE_LIST: ("page",),
-    Tap.REMOVE_LIST: ("page",),
+    Tap.REVOKE_LIST: ("page", "search?"),
+    Tap.REMOVE_LIST: ("page", "search?"),
+    Tap.PAUSE_LIST: ("page", "search?"),
     Tap.PAUSE: ("person",),
     Tap.PAUSE_YES: ("person", "digest?"),
     Tap.RESUME: ("person", "digest?"),
@@ -302,7 +304,7 @@ _REVOKING = frozenset(
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
         *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES, Tap.PAUSE, Tap.PAUSE_YES),
         *(Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.LATE_REVOKE, Tap.UNDO, Tap.WITHDRAW),
-        *(Tap.NOT_ME, Tap.LEFT_REMOVE),
+        *(Tap.NOT_ME, Tap.LEFT_REMOVE, Tap.PAUSE_LIST),
         *(Tap.CUT, Tap.CUT_SESSION, Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES),
     }
 )

@@ -4,7 +4,7 @@ import json
 
 from telegram import Update
 
-from bot.access import messages, requests
+from bot.access import messages, requests, who
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
@@ -69,7 +69,7 @@ async def ask_back(scene: Scene, request_id: RequestId, typed: Typed) -> Reply:
     notes = await scene.tx.request_notes.of(request.id)
     text = fill(
         request_words.CONFIRM_DENY,
-        name=await scene.tx.people.name_of(request.user_id),
+        name=await who.name_of(scene.tx, request.user_id),
         server=request.server,
         duration=duration_text(request.duration),
         words=said,
@@ -100,7 +100,7 @@ async def with_words(scene: Scene, meant: Meant) -> Reply:
     said = typed.rest
     request = await requests.deny(scene.case, meant.request, words=said, seen=meant.revision)
     await scene.tx.inbox.release(meant.update)
-    name = await scene.tx.people.name_of(request.user_id)
+    name = await who.name_of(scene.tx, request.user_id)
     text = fill(request_words.DENIED, name=name, reason=clean(said, REASON_LENGTH))
     return Reply(View(text), await _toast(scene, request), edit=True)
 
@@ -115,5 +115,5 @@ async def deny(scene: Scene, meant: Meant) -> Reply:
 async def _toast(scene: Scene, request: Request) -> Html:
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
     return Html(
-        plain_in_chat(words.DENIED_TOAST, name=await scene.tx.people.name_of(request.user_id))
+        plain_in_chat(words.DENIED_TOAST, name=await who.name_of(scene.tx, request.user_id))
     )

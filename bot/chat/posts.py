@@ -479,7 +479,7 @@ async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
     assert request is not None
     if kind is OutboxKind.CARD:
         return await cards.card(case, request, _viewer(item))
-    return await cards.asked(case, request, admin_reachable=await requests.admin_reachable(case))
+    return await cards.asked(case, request, admin_reachable=await requests.reachable(case, request))
 
 
 def _viewer(item: OutboxItem) -> UserId | None:

@@ -3,7 +3,17 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from bot.access import asking, extending, grants, messages, people, requests, revocation, undoing
+from bot.access import (
+    asking,
+    extending,
+    grants,
+    messages,
+    people,
+    requests,
+    revocation,
+    undoing,
+    who,
+)
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -36,6 +46,7 @@ from bot.chat import (
     strangers,
     trouble,
     views,
+    whom,
 )
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
@@ -143,7 +154,7 @@ async def _deny(scene: Scene, meant: Meant) -> Reply:
 
 async def _undo(scene: Scene, meant: Meant) -> Reply:
     done = await undoing.undo(scene.case, meant.request)
-    name = await scene.tx.people.name_of(done.request.user_id)
+    name = await who.name_of(scene.tx, done.request.user_id)
     text = life.UNDONE_YES_TOAST if done.ended else life.UNDONE_NO_TOAST
     return Reply(toast=Html(plain_in_chat(text, name=name)))
 
@@ -342,8 +353,9 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.GRANTS: lists.turn_grants,
     Tap.USERS: lists.turn_users,
     Tap.PENDING: lists.turn_pending,
-    Tap.REVOKE_LIST: lists.to_revoke,
-    Tap.REMOVE_LIST: lists.to_remove,
+    Tap.REVOKE_LIST: whom.to_revoke,
+    Tap.REMOVE_LIST: whom.to_remove,
+    Tap.PAUSE_LIST: pausing.to_pause,
     Tap.PAUSE: pausing.tap_pause,
     Tap.PAUSE_YES: pausing.tap_pause,
     Tap.RESUME: pausing.tap_resume,

@@ -339,10 +339,14 @@ class Worker:
         return reply
 
     async def _note_sender(self, tx: Transaction, sender: Sender, *, is_private: bool) -> None:
-        """Whoever writes can be written to, and has their username from now on."""
-        if sender.user_id in self._core.rules.admins:
-            name = sender.name or str(sender.user_id)
-            await tx.people.know(sender.user_id, name, self._clock())
+        """Whoever writes can be written to, and has their username from now on.
+
+        Whoever was known by their number only is known by name.
+        """
+        number = str(sender.user_id)
+        known = await tx.people.get(sender.user_id)
+        if sender.user_id in self._core.rules.admins or (known and known.name == number):
+            await tx.people.know(sender.user_id, sender.name or number, self._clock())
         await tx.people.note_username(sender.user_id, sender.username, self._clock())
         if is_private:
             await reached(self._core.case(tx, THE_BOT), sender.user_id)

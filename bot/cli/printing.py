@@ -8,13 +8,11 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
-
-from rich.cells import cell_len
 
 from bot.access.durations import parse_duration
 from bot.cli.shared import in_json, say
@@ -176,13 +174,19 @@ class _Table:
         self, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], room: int | None
     ) -> None:
         self._room = room
+        self._wide: Callable[[str], int] = len
+        if room is not None:
+            # Not for a program, which reads no columns.
+            from rich.cells import cell_len  # noqa: PLC0415
+
+            self._wide = cell_len
         self._widths: dict[str, int] = {}
         taken = 0
         for name in columns:
             if room is not None and all(row[name] is None for row in rows):
                 continue  # a column of dashes; where a later row has it, that stands below
             texts = (_head(name), *(cell(name, row[name]) for row in rows))
-            width = max(map(cell_len, texts))
+            width = max(map(self._wide, texts))
             if room is None or not self._widths or taken + width <= room:
                 self._widths[name] = width
                 taken += width + len(_GAP)
@@ -219,7 +223,7 @@ class _Table:
 
     def _line(self, cells: Iterable[str]) -> None:
         padded = (
-            text + " " * (width - cell_len(text))
+            text + " " * (width - self._wide(text))
             for text, width in zip(cells, self._widths.values(), strict=True)
         )
         sys.stdout.write(_GAP.join(padded).rstrip() + "\n")

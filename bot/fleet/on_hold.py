@@ -69,8 +69,12 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
 
 def _entry(entry: GrantRevocation | ForeignRevocation) -> crl.Revocation:
     reason = RevocationReason(entry.crl_reason) if entry.crl_reason else CRL_REASONS[entry.reason]
-    # Stored in one form, so not read with the care that is taken of what people type.
-    return crl.Revocation(SerialNumber(int(entry.serial, 16)), entry.revoked_at, reason)
+    return crl.Revocation(_serial(entry.serial), entry.revoked_at, reason)
+
+
+def _serial(stored: str) -> SerialNumber:
+    """Stored in one form, so not read with the care that is taken of what people type."""
+    return SerialNumber(int(stored, 16))
 
 
 async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
@@ -85,13 +89,9 @@ async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
         return None
     same_crl = same_list(server, others)
     _, ccd = _places(server)
-    grants = await tx.grants.for_others(server.name)
+    serials = await tx.crl.for_others([server.name, *same_crl])
     return Neighbours(
-        frozenset(
-            parse_serial(grant.serial)
-            for grant in grants
-            if not any(server in same_crl for server in grant.servers)
-        ),
+        frozenset(map(_serial, serials)),
         same_crl=same_crl,
         same_ccd=tuple(
             other.name for other in beside(server, others) if ccd and _places(other)[1] == ccd

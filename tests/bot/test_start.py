@@ -79,6 +79,21 @@ def test_a_listing_imports_what_it_lists_from(typed: tuple[str, str], folder: Pa
     assert imported & {"bot.texts.chat", "bot.texts.refusals", "vpn.configuration"} == set()
 
 
+@pytest.mark.parametrize(
+    ("typed", "code", "told"),
+    [
+        (("--json", "--limit", "1", "--state", "off"), 0, "[]"),
+        (("--limit", "0"), 2, "Invalid value for '--limit'"),
+    ],
+)
+def test_what_is_typed_is_read(typed: tuple[str, ...], code: int, told: str, folder: Path) -> None:
+    ran = subprocess.run(
+        [VPNBOT, "user", "list", *typed], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, told in ran.stdout + ran.stderr) == (code, True)
+
+
 def test_what_servers_answer_needs_no_other_command(tmp_path: Path) -> None:
     imported = _imported_by(tmp_path, "server", "status")
 

@@ -446,6 +446,7 @@ async def _invitations(tx: Transaction) -> None:
 async def _queues(tx: Transaction) -> None:
     await _invitations(tx)
     await tx.grants.for_others(BERLIN)
+    await tx.crl.for_others([BERLIN, PARIS])
     await tx.posted.posted_between(OutboxKind.DELIVER, NOW, NOW, 5)
     await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
     await tx.posted.about(OutboxKind.CARD, "1")

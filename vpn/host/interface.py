@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vpn.errors import HostError
-from vpn.layout import ManagementPlace
+
+if TYPE_CHECKING:
+    from vpn.layout import ManagementPlace
 
 # A CRL of 100,000 entries has 6 MB. More than this is a mistake, or an attack on our memory.
 READ_LIMIT = 32 * 1024 * 1024
@@ -209,7 +211,7 @@ class ServerHost(Protocol):
         """How the kernel gets there, following each link; a circle of links is NotReadable."""
         ...
 
-    async def connect(self, place: ManagementPlace) -> tuple[StreamReader, StreamWriter]:
+    async def connect(self, place: "ManagementPlace") -> tuple[StreamReader, StreamWriter]:
         """Connects to a unix socket, or to a port from that machine itself.
 
         Waits while the socket's queue is full: the caller has a time-out.
