@@ -18,7 +18,7 @@ from bot.texts import chat as words
 from bot.texts import questions as asking
 from bot.texts import requests as request_words
 from bot.texts.durations import duration_text
-from bot.texts.fill import Html, blocks, fill, plain
+from bot.texts.fill import Html, blocks, fill, plain_in_chat
 from storage.records import OutboxKind, PostedMessage, Request, RequestId
 
 _IN_A_ROW = 2
@@ -114,4 +114,6 @@ async def deny(scene: Scene, meant: Meant) -> Reply:
 
 async def _toast(scene: Scene, request: Request) -> Html:
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
-    return Html(plain(words.DENIED_TOAST, name=await who.name_of(scene.tx, request.user_id)))
+    return Html(
+        plain_in_chat(words.DENIED_TOAST, name=await who.name_of(scene.tx, request.user_id))
+    )

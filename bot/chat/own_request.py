@@ -15,7 +15,7 @@ from bot.texts import offers as offer_words
 from bot.texts import policy
 from bot.texts import requests as request_words
 from bot.texts.durations import duration_text
-from bot.texts.fill import Html, blocks, fill, lines, moment, plain
+from bot.texts.fill import Html, blocks, fill, lines, moment, plain_in_chat
 from storage.records import LIVE_STATES, OutboxKind, PostedMessage, Request, RequestId
 
 _IN_A_ROW = 3
@@ -125,7 +125,7 @@ async def nudge(scene: Scene, meant: Meant) -> Reply:
     asked = await reminding.nudge(scene.case, meant.request)
     await _show(scene, meant.request)
     names = [await scene.tx.people.name_of(one) for one in asked]
-    toast = plain(request_words.NUDGED_TOAST, names=views.by_name(names))
+    toast = plain_in_chat(request_words.NUDGED_TOAST, names=views.by_name(names))
     return Reply(toast=Html(toast))
 
 

@@ -13,7 +13,7 @@ from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import pausing as said
 from bot.texts import questions as asking
-from bot.texts.fill import Html, blocks, escaped, fill, moment, plain
+from bot.texts.fill import Html, blocks, escaped, fill, moment, plain_in_chat
 from storage.pauses import PersonPause
 from storage.records import OutboxKind, Person, UserId
 
@@ -109,7 +109,7 @@ async def _resume_now(scene: Scene, user_id: UserId) -> Reply:
         return say(fill(said.RESUMED_NOTHING, name=name))
     payload = {"person": user_id}
     await scene.tx.outbox.add(scene.chat, OutboxKind.RESUME, payload, now=scene.case.now)
-    return Reply(toast=Html(plain(said.RESUMING, name=name)))
+    return Reply(toast=Html(plain_in_chat(said.RESUMING, name=name)))
 
 
 async def to_pause(scene: Scene, meant: Meant | None = None, search: str = "") -> Reply:

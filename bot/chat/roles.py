@@ -9,7 +9,7 @@ from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import roles as words
-from bot.texts.fill import Html, blocks, fill, lines, plain
+from bot.texts.fill import Html, blocks, fill, lines, plain_in_chat
 from storage.group_records import GroupName
 from storage.records import Person, UserId
 from storage.role_records import Appointment, Role
@@ -79,7 +79,7 @@ async def listed(scene: Scene) -> Html:
 def title(given: Appointment) -> str:
     """For example `approver for dev`."""
     if given.role is Role.APPROVER and given.groups:
-        return plain(words.APPROVER_OF, groups=", ".join(given.groups))
+        return plain_in_chat(words.APPROVER_OF, groups=", ".join(given.groups))
     return words.NAMES[given.role]
 
 

@@ -53,7 +53,7 @@ from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import life, policy
-from bot.texts.fill import Html, fill, moment, plain
+from bot.texts.fill import Html, fill, moment, plain_in_chat
 from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage, Request
 
 # Buttons on messages that are kept up to date until their request is decided.
@@ -138,12 +138,12 @@ async def _approve(scene: Scene, meant: Meant) -> Reply:
     await mend(scene, meant)
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
     if isinstance(done, requests.Agreed):
-        return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
+        return Reply(toast=Html(plain_in_chat(words.AGREED_TOAST, count=done.missing)))
     if isinstance(done, requests.Scheduled):
-        return Reply(toast=Html(plain(policy.SCHEDULED_TOAST, name=done.requester.name)))
+        return Reply(toast=Html(plain_in_chat(policy.SCHEDULED_TOAST, name=done.requester.name)))
     is_closed = done.requester.reachable is False
     toast = words.APPROVED_BLOCKED_TOAST if is_closed else words.APPROVED_TOAST
-    return Reply(toast=Html(plain(toast, name=done.requester.name)))
+    return Reply(toast=Html(plain_in_chat(toast, name=done.requester.name)))
 
 
 async def _deny(scene: Scene, meant: Meant) -> Reply:
@@ -156,7 +156,7 @@ async def _undo(scene: Scene, meant: Meant) -> Reply:
     done = await undoing.undo(scene.case, meant.request)
     name = await who.name_of(scene.tx, done.request.user_id)
     text = life.UNDONE_YES_TOAST if done.ended else life.UNDONE_NO_TOAST
-    return Reply(toast=Html(plain(text, name=name)))
+    return Reply(toast=Html(plain_in_chat(text, name=name)))
 
 
 async def _cancel(scene: Scene, meant: Meant) -> Reply:

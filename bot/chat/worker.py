@@ -54,7 +54,7 @@ from bot.process.reserve import Reserve
 from bot.texts import chat as words
 from bot.texts import keys as key_words
 from bot.texts import refusals
-from bot.texts.fill import Html, cut, fill, plain
+from bot.texts.fill import Html, cut, fill, plain_in_chat
 from storage.errors import is_full, is_passing
 from storage.records import ChatId, InboxItem, OutboxKind, UserId
 from storage.transaction import Transaction
@@ -385,7 +385,7 @@ class Worker:
         if passphrase is None:
             await self._answer(query_id, replace(reply, toast=Html(key_words.SHOWN_JUST_NOW)))
             return
-        text = plain(key_words.SHOWN, passphrase=passphrase)
+        text = plain_in_chat(key_words.SHOWN, passphrase=passphrase)
         failed = await self._answer(query_id, replace(reply, toast=Html(text)))
         if failed not in {None, Outcome.UNKNOWN}:
             # Nobody has seen it: the next tap shows it.

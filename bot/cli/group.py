@@ -14,7 +14,8 @@ from bot.access.durations import format_duration, parse_duration
 from bot.access.groups import Changed
 from bot.cli.asking import require_yes
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import AsJson, Yes, operator, say, show, with_office
+from bot.cli.printing import show
+from bot.cli.shared import AsJson, Yes, operator, say, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts import people as words
@@ -29,6 +30,8 @@ app = typer.Typer(
     cls=CommandGroup,
 )
 
+# Of what an option takes; of any other a network.
+_EXAMPLES = {"--dns": "10.8.0.1", "--network6": "fd12:3456::/64"}
 # A profile's answer from the server has to hold all of its routes.
 _MOST = 64
 
@@ -175,7 +178,12 @@ def list_(
             for group in await tx.groups.all():
                 members = await tx.groups.members(group.name)
                 rows.append(_row(group, members, as_json=as_json))
-        show(rows, _COLUMNS, as_json=as_json)
+        show(
+            rows,
+            _COLUMNS,
+            as_json=as_json,
+            none="There are no groups yet; to make one: vpnbot group add NAME",
+        )
 
     with_office(work)
 
@@ -326,9 +334,9 @@ def _each(option: str, texts: list[str], read: Callable[[str], str]) -> tuple[st
         try:
             found.append(read(text))
         except ValueError as error:
+            example = _EXAMPLES.get(option, "10.8.4.0/24")
             raise NotDone(
-                f"{option} {text!r} can't be read; write for example "
-                f"{'10.8.0.1' if option == '--dns' else '10.8.4.0/24'}."
+                f"{option} “{text}” can't be read; write for example {example}."
             ) from error
     if len(found) > _MOST:
         raise NotDone(f"{option} is given {len(found)} times; {_MOST} is the most.")

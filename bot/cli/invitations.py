@@ -7,16 +7,8 @@ import typer
 
 from bot.access import invitations
 from bot.chat.invitations import link
-from bot.cli.shared import (
-    ActAsJson,
-    AsJson,
-    operator,
-    say,
-    say_object,
-    show,
-    stamp,
-    with_office,
-)
+from bot.cli.printing import show
+from bot.cli.shared import ActAsJson, AsJson, operator, say, say_object, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts.fill import utc
@@ -88,7 +80,12 @@ def list_(
                 }
                 for one in await tx.invitations.since(now - _LISTED)
             ]
-        show(rows, _COLUMNS, as_json=as_json)
+        show(
+            rows,
+            _COLUMNS,
+            as_json=as_json,
+            none="No invitation was made in the last 30 days; to make one: vpnbot user invite NAME",
+        )
 
     with_office(work)
 

@@ -30,7 +30,7 @@ def approve(number: Number, as_json: ActAsJson = False) -> None:
         assert not isinstance(done, requests.Agreed)
         if as_json:
             given = done.grant.id if isinstance(done, requests.Approved) else None
-            say_object({**request_object(done.request), "grant": given})
+            say_object({**request_object(done.request, done.requester), "grant": given})
             return
         if isinstance(done, requests.Scheduled):
             assert done.request.starts_at is not None
@@ -58,8 +58,9 @@ def deny(
     async def work(office: Office) -> None:
         async with office.acting(operator()) as case:
             denied = await requests.deny(case, RequestId(number), words=reason)
+            requester = await case.tx.people.get(denied.user_id)
         if as_json:
-            say_object(request_object(denied))
+            say_object(request_object(denied, requester))
             return
         say(f"Request {number} is denied.")
 

@@ -14,7 +14,7 @@ from bot.office import Office
 from bot.receipts import Receipt, load_receipt
 from bot.texts import people as people_words
 from bot.texts import receipts as words
-from bot.texts.fill import plain
+from bot.texts.fill import plain, straight
 from storage.records import Grant
 
 
@@ -64,8 +64,7 @@ async def print_receipt(
         retrying: what is said of what is not.
     """
     receipt = await _cut(office, ended)
-    blocks = [*receipt.blocks, *([] if receipt.settled else [retrying])]
-    say_blocks(blocks)
+    say_blocks(map(straight, [*receipt.blocks, *([] if receipt.settled else [retrying])]))
     for one in dict.fromkeys(grant.user_id or grant.id for grant in _left(receipt)):
         say("")
         say(plain(words.LEFT_TERMINAL, who=one))

@@ -20,7 +20,7 @@ from bot.receipts import maybe_text
 from bot.setup.staff_table import BadTable, Table, read_table
 from bot.texts import people as people_words
 from bot.texts import receipts as words
-from bot.texts.fill import plain
+from bot.texts.fill import plain, straight
 from storage.batches import batches
 from storage.records import Grant, UserId
 
@@ -128,7 +128,7 @@ def _read(file: str, encoding: str) -> Table:
             with Path(file).open("rb") as opened:
                 content = opened.read(_LARGEST + 1)
     except OSError as error:
-        raise NotDone(f"{file} can't be read: {error.strerror}.") from error
+        raise NotDone(f"“{file}” can't be read ({error.strerror}); name a CSV file.") from error
     if len(content) > _LARGEST:
         raise NotDone(f"{file} has more than {_LARGEST // 1_000_000} MB; is it the right one?")
     if encoding == _USUAL and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -234,7 +234,7 @@ async def _remove(office: Office, plan: Plan, *, as_json: bool) -> dict[str, Any
             # With an end its receipt says so.
             if not removed.grants and not as_json:
                 for text in maybe_text(plan.gone[user_id], removed.maybe):
-                    say(text)
+                    say(straight(text))
     finally:
         # Also where it broke off: who is off the list has to be out.
         receipt = await _receipt(office, [*ended.values()], as_json=as_json)

@@ -18,7 +18,7 @@ from bot.cli.shared import ActAsJson, Yes, operator, say, say_object, with_offic
 from bot.office import Office
 from bot.receipts import maybe_text
 from bot.texts import people as words
-from bot.texts.fill import plain
+from bot.texts.fill import plain, straight
 from storage.group_records import GroupName
 from storage.records import UserId
 from storage.role_records import Role
@@ -187,7 +187,7 @@ def remove(meant: Who, yes: Yes = False, as_json: ActAsJson = False) -> None:
         if not removed.grants:
             say(plain(words.REMOVED, names=named))
             for text in maybe_text(removed.accounts[0].name, removed.maybe):
-                say(text)
+                say(straight(text))
             return True
         proved = await print_receipt(office, removed.grants)
         say("")

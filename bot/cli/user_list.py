@@ -65,7 +65,13 @@ def list_(
                 async for rows in found
             )
             columns = ("id", "name", "username", "allowed", "role", "paused_since", "paused_until")
-            await show_parts(parts, columns, as_json=as_json)
+            await show_parts(
+                parts,
+                columns,
+                as_json=as_json,
+                none="Nobody is like that, or known yet; to put somebody on the list: "
+                "vpnbot user allow ID --name NAME",
+            )
 
     with_core(work)
 

@@ -69,7 +69,7 @@ def test_a_listing_imports_what_it_lists_from(typed: tuple[str, str], folder: Pa
     assert "sqlalchemy.dialects.sqlite.aiosqlite" in imported
     assert {name for name in imported if name.startswith("bot.cli.")} <= {
         *("bot.cli.main", "bot.cli.later", "bot.cli.groups_help", "bot.cli.version"),
-        *("bot.cli.shared", "bot.cli.printing", LISTINGS[typed]),
+        *("bot.cli.shared", "bot.cli.printing", "bot.cli.typed", LISTINGS[typed]),
     }
     assert imported & {"telegram", "asyncssh", "alembic", "jinja2", "httpx"} == set()
     assert imported & {"cryptography", "rich.console"} == set()

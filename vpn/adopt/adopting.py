@@ -67,6 +67,9 @@ async def examine(
         NotAdoptable: there is none, or it is no server's.
     """
     folder = start_folder or conf_path.parent
+    found = await host.stat(_relative(conf_path))
+    if found is not None and found.is_folder:
+        raise NotAdoptable(f"{conf_path} is a folder; name the server's configuration in it.")
     facts = await read_facts(host, _relative(conf_path), _relative(folder))
     if facts is None:
         raise NotAdoptable(f"There is no {conf_path}; name the server's configuration.")
