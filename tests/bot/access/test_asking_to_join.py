@@ -9,7 +9,7 @@ from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.refusals import Refusal
 from storage.joining_records import Knock
-from storage.records import OutboxKind, UserId
+from storage.records import ChatId, OutboxKind, PostedMessage, UserId
 from tests.bot.access.kit import (
     ANNA,
     BORIS,
@@ -65,9 +65,18 @@ async def test_every_admin_gets_a_card_and_one_answer_counts(paper: Paper) -> No
 
 async def test_no_is_told_and_lets_nobody_in(paper: Paper) -> None:
     await asks(paper)
+    async with paper.database.writing() as tx:
+        await tx.posted.remember(
+            PostedMessage(ChatId(CLARA), 41, OutboxKind.KNOCK, str(EVE), paper.now)
+        )
     await paper.forget()
     await paper.by(await paper.actor(BORIS), joining.answer, EVE, ASKED, allowed=False)
-    assert await paper.heard() == [notice(EVE, Notice.KNOCK_REFUSED)]
+    card = {"kind": OutboxKind.KNOCK, "subject": str(EVE), "message": 41}
+    # Every admin's card says so, too.
+    assert await paper.heard() == [
+        to(CLARA, OutboxKind.EDIT, card),
+        notice(EVE, Notice.KNOCK_REFUSED),
+    ]
     assert [one.action for one in await paper.noted()] == ["user.refuse"]
     async with paper.database.reading() as tx:
         assert await tx.people.get(EVE) is None

@@ -49,6 +49,17 @@ async def test_admins_are_all_told_the_same(paper: Paper) -> None:
     ]
 
 
+async def test_an_answer_that_a_newer_one_replaces_is_said_to_be_outdated(paper: Paper) -> None:
+    answer = PostedMessage(ChatId(ANNA), 31, OutboxKind.REPLY, str(ANNA), MORNING)
+    now = {"kind": OutboxKind.REPLY, "subject": str(ANNA), "message": 31}
+    await paper.do(messages.edit, answer)
+    await paper.do(messages.edit, answer, outdated=True)
+    assert await paper.heard() == [
+        to(ANNA, OutboxKind.EDIT, now),
+        to(ANNA, OutboxKind.EDIT, now | {"outdated": True}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("instead_of", "payload"), [(None, {"request": 7}), (55, {"request": 7, "edit": 55})]
 )

@@ -1,6 +1,7 @@
 """Everybody is moved to another CA: the old profile works until the new one is there."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -10,7 +11,7 @@ from bot.access.messages import DeliverNote
 from storage.key_records import KeyWay
 from storage.records import EndReason, Grant, GrantId, GrantState, OutboxKind, ServerName
 from storage.rotation import Rotation, RotationStep
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, EMIL, OPERATOR, Paper, notice
+from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, EMIL, MINUTE, OPERATOR, Paper, notice
 
 Act = Callable[[Paper, Grant, Grant], Awaitable[object]]
 
@@ -150,6 +151,17 @@ async def test_where_there_is_no_address_it_is_passed_over(paper: Paper) -> None
     assert await paper.do(moving.move_some) == 1
     assert await paper.do(moving.move_some) == 0
     assert (await paper.grant(stuck.id)).state is GrantState.ACTIVE
+
+
+@pytest.mark.parametrize(("left", "moves"), [(MINUTE, 1), (MINUTE - timedelta(microseconds=1), 0)])
+async def test_what_is_over_in_a_minute_is_left_to_end(
+    paper: Paper, left: timedelta, moves: int
+) -> None:
+    old = await paper.active()
+    await rotate(paper)
+    await paper.by(OPERATOR, moving.begin)
+    paper.now = old.not_after - left
+    assert await paper.do(moving.move_some) == moves
 
 
 async def test_those_that_cannot_be_made_keep_nobody_else_waiting(paper: Paper) -> None:

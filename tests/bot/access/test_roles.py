@@ -99,6 +99,15 @@ async def test_whoever_becomes_an_approver_gets_what_waits(grouped: Paper) -> No
     assert {(FINN, Notice.MADE_APPROVER), (BORIS, Notice.ROLE_GIVEN)} <= codes
 
 
+async def test_whose_role_is_taken_hears_of_it_and_so_do_the_other_admins(grouped: Paper) -> None:
+    boris = await grouped.actor(BORIS)
+    await grouped.forget()
+    await grouped.by(boris, appointing.dismiss, DORA)
+    told = {(said.chat, said.payload.get("code")) for said in await grouped.heard()}
+    assert {(DORA, Notice.ROLE_OVER), (CLARA, Notice.ROLE_TAKEN)} <= told
+    assert (BORIS, Notice.ROLE_TAKEN) not in told
+
+
 async def test_an_admin_by_role_is_one_in_everything_but_the_settings(paper: Paper) -> None:
     await paper.by(await paper.actor(BORIS), appointing.appoint, DORA, Role.ADMIN)
     dora = await paper.actor(DORA)

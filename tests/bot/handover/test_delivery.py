@@ -70,6 +70,9 @@ async def test_what_came_of_it_is_written_down(
     now = await paper.grant(grant.id)
     live = GrantState.ACTIVE if outcome.came is Came.ARRIVED else GrantState.ISSUED
     assert (now.state, now.end_reason) == (GrantState.REVOKING if reason else live, reason)
+    # Whoever does not let the bot write is known not to.
+    closed = outcome.came in {Came.CLOSED, Came.DELETED}
+    assert ((await paper.person(ANNA)).reachable is False) == closed
     fresh = [said.payload["round"] for said in await paper.heard() if said.kind == "deliver"]
     assert fresh == ([lost] if outcome is CUT_OFF else [])
 
