@@ -41,6 +41,8 @@ class Rules:
     hours: Hours | None = None
     # Whoever leaves this group of Telegram's may have left; None: there is none.
     group: int | None = None
+    # Where the cards of requests are, instead of in each admin's chat; None: there.
+    cards_group: int | None = None
     # Whose clock people mean; None: the machine's.
     zone: tzinfo | None = None
 

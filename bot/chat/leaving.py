@@ -26,7 +26,7 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
             raise
         toast = Html(refusals.in_toast(refused))
         return Reply(await view_of(scene.case, meant.leaving), toast, edit=True, alert=True)
-    name = await scene.tx.people.name_of(found.user_id)
+    name = await who.name_of(scene.tx, found.user_id)
     if meant.tap is Tap.LEFT_KEEP:
         await leaving.keep(scene.case, found.id)
         toast = Html(plain(words.KEPT_TOAST, name=name))

@@ -84,7 +84,9 @@ async def _asked(case: Case, heard: Hearing) -> Sequence[str]:
     names = []
     for one in await approvals.asked(case, heard):
         person, account = heard.person_of(one), heard.accounts[one]
-        if person not in people and account is not None and account.reachable is not False:
+        if account is None or account.reachable is False or account.name == str(account.id):
+            continue  # whoever is known by their number only has never written
+        if person not in people:
             people.add(person)
             names.append(account.name)
     return names
@@ -134,7 +136,7 @@ async def take_reason(scene: Scene, request_id: RequestId, typed: str) -> Reply:
 
 
 async def _asks(scene: Scene, request: Request, question: str, rows: Keyboard) -> Reply:
-    reachable = await requests.admin_reachable(scene.case)
+    reachable = await requests.reachable(scene.case, request)
     said = await _said(scene.case, request, admin_reachable=reachable)
     back = Button(request_words.BUTTON_BACK, buttons.data(Tap.MINE, request.id))
     return Reply(View(blocks(said, question), (*rows, (back,))), edit=True)

@@ -161,7 +161,8 @@ class Posts:
             case = self._core.case(tx, THE_BOT)
             request = await tx.requests.get(RequestId(item.payload["request"]))
             assert request is not None
-            return UserId(item.chat_id) in await reminding.still_asked(case, request)
+            asked = await reminding.still_asked(case, request)
+            return bool(asked) if (viewer := _viewer(item)) is None else viewer in asked
 
     async def asked(self, item: OutboxItem) -> Next | Decision:
         """A request, for its requester; remembered, too."""
@@ -479,5 +480,10 @@ async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
     request = await case.tx.requests.get(RequestId(item.payload["request"]))
     assert request is not None
     if kind is OutboxKind.CARD:
-        return await cards.card(case, request, UserId(item.chat_id))
-    return await cards.asked(case, request, admin_reachable=await requests.admin_reachable(case))
+        return await cards.card(case, request, _viewer(item))
+    return await cards.asked(case, request, admin_reachable=await requests.reachable(case, request))
+
+
+def _viewer(item: OutboxItem) -> UserId | None:
+    """Whose private chat it is for; None where a group holds the cards."""
+    return UserId(item.chat_id) if item.chat_id > 0 else None

@@ -361,6 +361,6 @@ def grant_buttons(grants: Sequence[Grant]) -> list[Button]:
 
 def choice(text: str, rows: Sequence[Button], command: str) -> View:
     """A list to tap; where it is cut, the command that reaches the others."""
-    rest = len(rows) - BUTTONS_SHOWN
-    said = fill(words.AND_MORE_TO_CHOOSE, count=rest, command=command) if rest > 0 else ""
+    is_cut = len(rows) > BUTTONS_SHOWN
+    said = fill(words.NOT_ALL_TO_CHOOSE, command=command) if is_cut else ""
     return View(blocks(text, said), tuple((row,) for row in rows[:BUTTONS_SHOWN]))

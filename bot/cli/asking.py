@@ -75,6 +75,16 @@ def _read(question: str, *, hidden: bool = False) -> str:
         raise NotDone("Nothing was done.") from None
 
 
+def require_yes(question: str, *, yes: bool) -> None:
+    """Asks whoever sits at a terminal before something ends; a script is taken at its word.
+
+    Raises:
+        NotDone: they didn't say yes.
+    """
+    if not (yes or not sys.stdin.isatty() or Asker(unattended=False).agrees(question)):
+        raise NotDone("Nothing was done.")
+
+
 def new_passphrase(office: Office) -> str:
     """From the settings, or typed twice.
 

@@ -12,11 +12,14 @@ from bot.access import groups, people
 from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
 from bot.access.groups import Changed
+from bot.cli.asking import require_yes
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import AsJson, operator, say, show, with_office
+from bot.cli.shared import AsJson, Yes, operator, say, show, with_office
 from bot.errors import NotDone
 from bot.office import Office
+from bot.texts import people as words
 from bot.texts.durations import duration_text
+from bot.texts.fill import plain
 from storage.group_records import Group, GroupName, Reason
 from storage.records import ServerName, UserId
 
@@ -146,9 +149,18 @@ def edit(
 
 
 @app.command("remove")
-def remove(name: Name) -> None:
+def remove(name: Name, yes: Yes = False) -> None:
     """Takes a group away. Its people stay on the allowlist, and belong to it no more."""
-    _change(lambda case: groups.remove(case, GroupName(name)), f"The group {name} is gone.")
+
+    async def ask(office: Office) -> None:
+        async with office.database.reading() as tx:
+            group = await groups.known_group(office.case(tx, operator()), name)
+            count = len(await tx.groups.members(group.name))
+        require_yes(plain(words.ASK_GROUP, name=name, count=count), yes=yes)
+
+    _change(
+        lambda case: groups.remove(case, GroupName(name)), f"The group {name} is gone.", first=ask
+    )
 
 
 @app.command("list")
@@ -207,8 +219,15 @@ def _row(group: Group, members: Sequence[UserId], *, as_json: bool) -> dict[str,
     }
 
 
-def _change(change: Callable[[Case], Awaitable[Changed]], said: str) -> None:
+def _change(
+    change: Callable[[Case], Awaitable[Changed]],
+    said: str,
+    *,
+    first: Callable[[Office], Awaitable[None]] | None = None,
+) -> None:
     async def work(office: Office) -> None:
+        if first is not None:
+            await first(office)
         async with office.acting(operator()) as case:
             done = await change(case)
         say(said)

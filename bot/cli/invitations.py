@@ -7,7 +7,16 @@ import typer
 
 from bot.access import invitations
 from bot.chat.invitations import link
-from bot.cli.shared import AsJson, operator, say, show, stamp, with_office
+from bot.cli.shared import (
+    ActAsJson,
+    AsJson,
+    operator,
+    say,
+    say_object,
+    show,
+    stamp,
+    with_office,
+)
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts.fill import utc
@@ -22,6 +31,7 @@ def invite(
     group: Annotated[
         list[str] | None, typer.Option(metavar="GROUP", help="Puts them into this group.")
     ] = None,
+    as_json: ActAsJson = False,
 ) -> None:
     """Makes a link that puts one person on the allowlist. It works once, and for a day."""
 
@@ -36,6 +46,17 @@ def invite(
             made = await invitations.make(case, name, group or ())
             token = await invitations.new_link(case, made.id)
         assert token is not None
+        if as_json:
+            say_object(
+                {
+                    "id": made.id,
+                    "name": made.name,
+                    "groups": [*made.groups],
+                    "link": link(username, token),
+                    "ends_at": stamp(made.ends_at),
+                }
+            )
+            return
         say(link(username, token))
         say(
             f"Invitation {made.id}, for {made.name}; works once, until {utc(made.ends_at)}. "

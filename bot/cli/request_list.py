@@ -22,13 +22,13 @@ def list_(
     async def work(core: Core) -> None:
         async with core.database.reading() as tx:
             found = tx.requests.each(state=state, limit=limit)
-            parts = ([_object(request) for request in some] async for some in found)
+            parts = ([request_object(request) for request in some] async for some in found)
             await show_parts(parts, columns, as_json=as_json)
 
     with_core(work)
 
 
-def _object(request: Request) -> dict[str, Any]:
+def request_object(request: Request) -> dict[str, Any]:
     """`extends`: the request whose profile is to get more time."""
     return {
         "id": request.id,

@@ -12,16 +12,16 @@ import typer
 from bot.backup.backup import write_new
 from bot.cli import server_group
 from bot.cli.adopt import adopt
+from bot.cli.asking import require_yes
 from bot.cli.firewall import firewall
 from bot.cli.groups_help import CommandGroup
 from bot.cli.sessions import sessions
-from bot.cli.shared import operator, say, with_office
+from bot.cli.shared import Yes, operator, say, with_office
 from bot.cli.ssh import HostKey, Ssh, SshKey, Sudo, confirm, key, ssh_, tell_way, way_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
 from bot.fleet.upkeep import deploy_line
 from bot.office import Office
-from bot.process.privileges import as_root
 from bot.setup.deploying import SUDO_LASTS, SUDOERS_FILE
 from bot.setup.servers import (
     Deployed,
@@ -32,7 +32,8 @@ from bot.setup.servers import (
     pack_server,
     remove_server,
 )
-from bot.texts.fill import utc
+from bot.texts import people as people_words
+from bot.texts.fill import plain, utc
 from storage.records import Server, ServerName
 from vpn.host.ssh_address import sudoers_line
 from vpn.values import parse_remote
@@ -173,8 +174,7 @@ def deploy(
             content = await pack_server(
                 office, operator(), server.name, directory=named, account=account
             )
-            with as_root():
-                write_new(to_archive, content)
+            write_new(to_archive.absolute(), content)
             say(
                 f"{quote(str(to_archive))} has the folder of {name}, keys included. On its machine:"
             )
@@ -190,10 +190,12 @@ def deploy(
 
 
 @app.command("remove")
-def remove(name: Name) -> None:
+def remove(name: Name, yes: Yes = False) -> None:
     """Takes a server out; an end that it hasn't proved by then stays unproved, and is listed."""
 
     async def work(office: Office) -> None:
+        known = await known_server(office, ServerName(name))
+        require_yes(plain(people_words.ASK_SERVER, name=known.name), yes=yes)
         server = await remove_server(office, operator(), ServerName(name))
         say(f"{name} is taken out. Its folder {server.directory} stays; stop OpenVPN there.")
 

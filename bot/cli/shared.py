@@ -46,6 +46,10 @@ _Result = TypeVar("_Result")
 # Of every listing.
 AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="No more than so many.")]
+# Of what does something.
+ActAsJson = Annotated[bool, typer.Option("--json", help="What was done, as an object.")]
+# Of what ends something for good.
+Yes = Annotated[bool, typer.Option("--yes", help="Doesn't ask, as at a terminal it would.")]
 
 
 def with_core(work: Callable[[Core], Awaitable[_Result]]) -> _Result:
@@ -183,6 +187,11 @@ def say(text: str) -> None:
     print(one_line(text), flush=True)
 
 
+def say_object(value: dict[str, Any]) -> None:
+    """What was done, for a program."""
+    print(in_json(value, indent=2), flush=True)
+
+
 def say_blocks(blocks: Iterable[str]) -> None:
     """Paragraphs of ours, whose values are a line each, see `fill.plain`; a free line between."""
     for number, block in enumerate(blocks):
@@ -210,7 +219,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: boo
         table.add_row(*(cell(column, row[column]) for column in columns))
     # Where nobody looks on, nothing is folded: grep and cut get one line for each row.
     width = None if sys.stdout.isatty() else _WIDE
-    Console(highlight=False, markup=False, width=width).print(table)
+    Console(highlight=False, markup=False, emoji=False, width=width).print(table)
 
 
 def in_json(value: Any, *, indent: int | None = None) -> str:

@@ -48,6 +48,16 @@ async def test_a_table_has_a_line_for_each(count: int, capsys: pytest.CaptureFix
         assert line.split() == [str(number), "Anna", str(number), "no" if number % 2 else "yes"]
 
 
+@pytest.mark.parametrize("count", [1, 600])
+async def test_what_stands_there_is_what_is_shown(
+    count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also what some would take for a picture's name or for markup, as in an IPv6 address."""
+    row = {"address": "fd00:a:b::1", "name": "anna:x: [bold]"}
+    await show_parts(parts([row] * count), list(row), as_json=False)
+    assert capsys.readouterr().out.splitlines()[-1].split() == [*" ".join(row.values()).split()]
+
+
 async def test_a_table_has_times_and_durations_as_sentences_have_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -164,6 +164,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.open()
     await tx.requests.open_of(ANNA)
     await tx.requests.of_user(ANNA)
+    await tx.requests.earlier([ANNA], request.id, limit=3)
     await tx.requests.open_on(BERLIN)
     await tx.requests.last_server(ANNA)
     await tx.requests.asked_at(ANNA, NOW)

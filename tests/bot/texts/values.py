@@ -65,7 +65,7 @@ CHAT = {
     "ADMIN_UNKNOWN": "id",
     "BUTTON_ALLOW": "name",
     "BUTTON_MEANT": "command",
-    "AND_MORE_TO_CHOOSE": "count command",
+    "NOT_ALL_TO_CHOOSE": "command",
     "USERS_COUNT": "count",
     "USER_LINE": "name id",
     "USER_LINE_USERNAME": "name username id",
@@ -146,6 +146,7 @@ REQUESTS = {
     "REFUSED": "count wait",
 }
 TROUBLE = {
+    "HEARD": "server at why",
     "SEEN": "server at",
     "WAITING": "server",
     "CLOSED": "server",
@@ -179,6 +180,8 @@ LIFE = {
     "CARD_APPROVED_OVER": "admin group duration at",
     "CARD_CLOSED": "admin at",
     "CARD_CLOSED_REMOVED": "admin name at",
+    "CARD_RENAMED": "username",
+    "CARD_EARLIER": "server duration at",
     "PAST_DENIED": "Admin server at",
     "PAST_ENDED": "Admin server at",
     "ASKED_FOR": "duration asked",
@@ -219,6 +222,7 @@ GROUPS = {
     "APPROVALS": "count",
     "APPROVAL_OF": "count names",
     "MEMBERS": "names",
+    "MEMBERS_MORE": "names count",
     "MORE": "count",
     "JOINED": "name group",
     "LEFT": "name group",
