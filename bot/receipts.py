@@ -36,7 +36,6 @@ class Receipt:
     Attributes:
         said: whether somebody is out, and what else lets them in.
         details: what only whoever looks into it needs: certificates, and each server by itself.
-        tried: whether every server was tried at least once: before that there is nothing to say.
         settled: whether no look can change it any more: all is proved, or what is not was taken
             out together with its server.
         left: what the holder has besides; empty where it is a new profile that takes the place.
@@ -44,7 +43,6 @@ class Receipt:
     """
 
     proved: bool
-    tried: bool
     settled: bool
     said: tuple[str, ...]
     details: tuple[str, ...]
@@ -104,7 +102,6 @@ async def load_receipt(
     room = limits.ROOM - sum(map(length, (*said, details)))
     return Receipt(
         proved=proved,
-        tried=all(proof.attempts or proof.dropped_at for proof in proofs),
         settled=settled,
         said=tuple(said),
         details=(details, *_servers(proofs, without_files, room)),
