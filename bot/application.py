@@ -5,12 +5,15 @@ import logging
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 
+from telegram.constants import ChatAction
+
 from bot.access import admins, new_bot, requests
 from bot.access.permission import THE_BOT
 from bot.access.revocation import close_proved
-from bot.chat import farewells, own_key, soon_over
+from bot.chat import farewells, own_key, soon_over, trouble
 from bot.chat.client import Telegram
 from bot.chat.delivery import ChatDelivery
+from bot.chat.meanwhile import shown
 from bot.chat.outcomes import failure_at_telegram
 from bot.chat.poller import Poller
 from bot.chat.posts import Posts
@@ -61,25 +64,32 @@ class Application:
             OutboxKind.EDIT_CARD: Handling(posts.edit_card),
             OutboxKind.EDIT: Handling(posts.edit),
             OutboxKind.DELETE: Handling(posts.delete),
-            OutboxKind.OWN_KEY: Handling(partial(own_key.fetch, bot, office), is_slow=True),
+            OutboxKind.OWN_KEY: Handling(
+                shown(bot, partial(own_key.fetch, bot, office)), is_slow=True
+            ),
             OutboxKind.EXTRA_FILE: Handling(posts.extra_file, is_slow=True),
             OutboxKind.REMINDER: Handling(
                 partial(soon_over.send, bot, office), settle=soon_over.dropped
             ),
+            OutboxKind.HELP: Handling(partial(trouble.look, office), is_slow=True),
             OutboxKind.HOW_TO: Handling(posts.how_to),
-            OutboxKind.RECEIPT: Handling(posts.receipt, is_slow=True),
-            OutboxKind.RESUME: Handling(posts.resume, is_slow=True),
-            OutboxKind.SERVERS: Handling(posts.servers, is_slow=True),
-            OutboxKind.CUT: Handling(posts.cut, is_slow=True),
-            OutboxKind.ONLINE: Handling(posts.online, is_slow=True),
-            OutboxKind.CUT_SESSION: Handling(posts.cut_session, is_slow=True),
+            OutboxKind.RECEIPT: Handling(shown(bot, posts.receipt), is_slow=True),
+            OutboxKind.RESUME: Handling(shown(bot, posts.resume), is_slow=True),
+            OutboxKind.SERVERS: Handling(shown(bot, posts.servers), is_slow=True),
+            OutboxKind.CUT: Handling(shown(bot, posts.cut), is_slow=True),
+            OutboxKind.ONLINE: Handling(shown(bot, posts.online), is_slow=True),
+            OutboxKind.CUT_SESSION: Handling(shown(bot, posts.cut_session), is_slow=True),
             OutboxKind.INVITATION: Handling(posts.invitation),
             OutboxKind.KNOCK: Handling(posts.question),
             OutboxKind.ASKED_USE: Handling(posts.question),
             OutboxKind.LEAVING: Handling(posts.question),
             OutboxKind.FAREWELL: Handling(partial(farewells.post, bot, office)),
             OutboxKind.MENU: Handling(posts.menu),
-            OutboxKind.DELIVER: Handling(self._delivery.deliver, is_slow=True, settle=self._settle),
+            OutboxKind.DELIVER: Handling(
+                shown(bot, self._delivery.deliver, action=ChatAction.UPLOAD_DOCUMENT),
+                is_slow=True,
+                settle=self._settle,
+            ),
         }
         self.keeper = Keeper(office, on_written=self.sender.wake)
 

@@ -10,7 +10,7 @@ from bot.access.holdings import Holding
 from bot.access.revocation import waits_for_server
 from bot.texts import life
 from bot.texts import receipts as words
-from bot.texts.fill import fitting, length, plain, utc
+from bot.texts.fill import fitting, length, plain_in_chat, utc
 from storage.records import Grant, GrantId, Pause, Proof
 from storage.transaction import Transaction
 from vpn.findings import MACHINE_SHUT, FindingCode
@@ -36,7 +36,6 @@ class Receipt:
     Attributes:
         said: whether somebody is out, and what else lets them in.
         details: what only whoever looks into it needs: certificates, and each server by itself.
-        tried: whether every server was tried at least once: before that there is nothing to say.
         settled: whether no look can change it any more: all is proved, or what is not was taken
             out together with its server.
         left: what the holder has besides; empty where it is a new profile that takes the place.
@@ -44,7 +43,6 @@ class Receipt:
     """
 
     proved: bool
-    tried: bool
     settled: bool
     said: tuple[str, ...]
     details: tuple[str, ...]
@@ -104,7 +102,6 @@ async def load_receipt(
     room = limits.ROOM - sum(map(length, (*said, details)))
     return Receipt(
         proved=proved,
-        tried=all(proof.attempts or proof.dropped_at for proof in proofs),
         settled=settled,
         said=tuple(said),
         details=(details, *_servers(proofs, without_files, room)),
@@ -155,19 +152,21 @@ def _headline(
         template = words.PROVED_SOME if left else all_of_it
         if any(grant.pause is not None for grant in grants):
             template = words.PAUSED
-        return plain(template, count=len(grants), name=name)
+        return plain_in_chat(template, count=len(grants), name=name)
     if settled:
         dropped = list(dict.fromkeys(proof.server for proof in proofs if proof.dropped_at))
         template = words.DROPPED_OWNER if for_owner else words.DROPPED
-        return plain(template, count=len(dropped), servers=_some(dropped), name=name)
+        return plain_in_chat(template, count=len(dropped), servers=_some(dropped), name=name)
     if for_owner:
         return words.UNPROVED_OWNER
     open_on = _some(sorted({proof.server for proof in proofs if not proof.proved}))
     if len(grants) == 1:
-        return plain(words.UNPROVED_ON if open_on else words.UNPROVED, name=name, servers=open_on)
+        return plain_in_chat(
+            words.UNPROVED_ON if open_on else words.UNPROVED, name=name, servers=open_on
+        )
     unproved = {proof.grant_id for proof in proofs if not proof.proved}
     still_open = sum(not grant.is_out or grant.id in unproved for grant in grants)
-    return plain(
+    return plain_in_chat(
         words.UNPROVED_OF_ON if open_on else words.UNPROVED_OF,
         count=len(grants),
         open=still_open,
@@ -184,7 +183,7 @@ def _besides(name: str, left: Sequence[Holding]) -> list[str]:
     head = words.LEFT_LIVE if any(one.is_live for one in open_ones) else words.LEFT_UNPROVED
     if all(one.grant.pause is Pause.PAUSED for one in left):
         head = words.LEFT_PAUSED
-    lines = [plain(head, name=name)]
+    lines = [plain_in_chat(head, name=name)]
     for holding in left[:_NAMED]:
         grant, servers = holding.grant, _some(holding.unproved_on)
         if grant.pause is not None:
@@ -194,7 +193,7 @@ def _besides(name: str, left: Sequence[Holding]) -> list[str]:
         else:
             template = words.LEFT_ENDING if servers else words.LEFT_ENDING_NOWHERE
         lines.append(
-            plain(
+            plain_in_chat(
                 template,
                 common_name=grant.common_name,
                 server=grant.server,
@@ -203,29 +202,33 @@ def _besides(name: str, left: Sequence[Holding]) -> list[str]:
             )
         )
     if len(left) > _NAMED:
-        lines.append(plain(words.AND_MORE, count=len(left) - _NAMED))
+        lines.append(plain_in_chat(words.AND_MORE, count=len(left) - _NAMED))
     return ["\n".join(lines)]
 
 
 def maybe_text(name: str, maybe: Sequence[Grant]) -> list[str]:
     """One paragraph about certificates that may be this person's, if there are any."""
     names = list(dict.fromkeys(grant.common_name for grant in maybe))
-    return [plain(words.MAYBE, count=len(names), names=_some(names), name=name)] if names else []
+    return (
+        [plain_in_chat(words.MAYBE, count=len(names), names=_some(names), name=name)]
+        if names
+        else []
+    )
 
 
 def _grants(grants: Sequence[Grant]) -> str:
     """One line for each grant and why it ended; a person with very many gets the first."""
     lines = []
     for grant in grants[:_SHOWN]:
-        named = plain(words.GRANT, common_name=grant.common_name, serial=grant.serial)
+        named = plain_in_chat(words.GRANT, common_name=grant.common_name, serial=grant.serial)
         admin = life.who(grant.ended_by, grant.ended_by_name, first=True) or life.SOMEBODY_FIRST
-        why = plain(words.WHY[grant.end_reason], Admin=admin) if grant.end_reason else ""
+        why = plain_in_chat(words.WHY[grant.end_reason], Admin=admin) if grant.end_reason else ""
         why = words.WHY_PAUSED if grant.pause is not None else why
         lines.append(f"{named}. {why}".rstrip())
     lines = lines[: fitting(lines, _ROOM_FOR_GRANTS)]
     more = len(grants) - len(lines)
     if more > 0:
-        lines.append(plain(words.AND_MORE, count=more))
+        lines.append(plain_in_chat(words.AND_MORE, count=more))
     return "\n".join(lines)
 
 
@@ -242,7 +245,7 @@ def _servers(proofs: Sequence[Proof], without_files: frozenset[str], room: int) 
         return blocks
     unproved = sum(not _all_proved(own) for _, own in rest)
     template = words.MORE_SERVERS_UNPROVED if unproved else words.MORE_SERVERS
-    return [*blocks[:shown], plain(template, count=len(rest), unproved=unproved)]
+    return [*blocks[:shown], plain_in_chat(template, count=len(rest), unproved=unproved)]
 
 
 def _all_proved(proofs: Sequence[Proof]) -> bool:
@@ -254,19 +257,19 @@ def _server(server: str, proofs: Sequence[Proof], *, has_file: bool) -> str:
         number = max(proof.crl_number or 0 for proof in proofs)
         cut = sum(proof.sessions_cut or 0 for proof in proofs)
         lines = [
-            plain(words.SERVER_PROVED, server=server),
-            plain(words.PROVED_CRL, number=number),
-            plain(words.PROVED_CCD, count=len(proofs)) if has_file else words.PROVED_LATE,
-            plain(words.PROVED_CUT, count=cut),
+            plain_in_chat(words.SERVER_PROVED, server=server),
+            plain_in_chat(words.PROVED_CRL, number=number),
+            plain_in_chat(words.PROVED_CCD, count=len(proofs)) if has_file else words.PROVED_LATE,
+            plain_in_chat(words.PROVED_CUT, count=cut),
             words.PROVED_LOOK,
         ]
     elif not any(proof.is_open for proof in proofs):
-        lines = [plain(words.SERVER_DROPPED, server=server)]
+        lines = [plain_in_chat(words.SERVER_DROPPED, server=server)]
     elif not all(proof.attempts for proof in proofs):
-        lines = [plain(words.SERVER_NOT_TRIED, server=server)]
+        lines = [plain_in_chat(words.SERVER_NOT_TRIED, server=server)]
     else:
-        lines = [plain(words.SERVER_UNPROVED, server=server)]
-        lines += [plain(words.FOUND, finding=one) for one in reasons(proofs)]
+        lines = [plain_in_chat(words.SERVER_UNPROVED, server=server)]
+        lines += [plain_in_chat(words.FOUND, finding=one) for one in reasons(proofs)]
     return "\n".join(lines)
 
 
@@ -279,7 +282,7 @@ def reasons(proofs: Sequence[Proof]) -> list[str]:
 
 def finding_text(code: str) -> str:
     """A finding as a sentence."""
-    return words.FINDINGS.get(code) or plain(words.UNKNOWN_FINDING, code=code)
+    return words.FINDINGS.get(code) or plain_in_chat(words.UNKNOWN_FINDING, code=code)
 
 
 def _checked(grants: Sequence[Grant], proofs: Sequence[Proof]) -> list[str]:
@@ -288,8 +291,8 @@ def _checked(grants: Sequence[Grant], proofs: Sequence[Proof]) -> list[str]:
     seconds = _took(grants, proofs)
     cut = sum(proof.sessions_cut or 0 for proof in proofs)
     return [
-        plain(words.CHECKED_IN if seconds else words.CHECKED, count=count, seconds=seconds),
-        *([plain(words.CUT, count=cut)] if cut else []),
+        plain_in_chat(words.CHECKED_IN if seconds else words.CHECKED, count=count, seconds=seconds),
+        *([plain_in_chat(words.CUT, count=cut)] if cut else []),
     ]
 
 
@@ -302,7 +305,7 @@ def _took(grants: Sequence[Grant], proofs: Sequence[Proof]) -> str:
         return ""
     seconds = (max(ended) - min(began)).total_seconds()
     if seconds < 1:
-        return plain(words.MILLISECONDS, count=round(seconds * 1000))
+        return plain_in_chat(words.MILLISECONDS, count=round(seconds * 1000))
     if seconds < 120:  # noqa: PLR2004 - after two minutes nobody counts seconds
-        return plain(words.SECONDS, count=round(seconds, 1))
-    return plain(words.MINUTES, count=round(seconds / 60))
+        return plain_in_chat(words.SECONDS, count=round(seconds, 1))
+    return plain_in_chat(words.MINUTES, count=round(seconds / 60))

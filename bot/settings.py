@@ -223,6 +223,7 @@ class Settings(BaseSettings):
     bot_token_file: Path | None = None
     admin_ids: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ids)] = ()
     admin_group: Annotated[int | None, BeforeValidator(_group)] = None
+    cards_group: Annotated[int | None, BeforeValidator(_group)] = None
     data_dir: Path = Path("./data")
     database_url: Annotated[str | None, BeforeValidator(_database_url)] = None
     ca_passphrase: SecretStr | None = None
@@ -293,6 +294,7 @@ class Settings(BaseSettings):
             max_profiles=self.max_profiles,
             hours=None if hours is None else Hours.parse(hours, self.time_zone),
             group=self.admin_group,
+            cards_group=self.cards_group,
             zone=self.time_zone,
         )
 
@@ -444,9 +446,11 @@ def _one_secret(name: str, value: SecretStr | None, path: Path | None) -> str | 
 
 
 def _refuse_unknown(names: Iterable[str], place: str) -> None:
+    """Also where only the underscores differ: nobody reads VPNBOTAPPROVALS."""
     known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
-    for name in names:
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+    bare = {name.replace("_", "") for name in known}
+    for name, upper in ((name, name.upper()) for name in names):
+        if upper not in known and (upper.startswith(PREFIX) or upper.replace("_", "") in bare):
             raise BadSettings(f"{name} in {place} isn't a setting of vpnbot; see .env.example.")
 
 

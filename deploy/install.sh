@@ -40,6 +40,9 @@ if [ -n "$bin" ]; then
     mkdir -p "$bin"
     ln -sfn "$prefix/bin/vpnbot" "$bin/vpnbot"
 fi
+# Where `vpnbot init` finds it, with the command's place in it.
+sed "s#/usr/local/bin/vpnbot#${bin:-$prefix/bin}/vpnbot#" deploy/vpnbot.service \
+    > "$prefix/vpnbot.service"
 # Not from what is checked out here.
 "$prefix/bin/python" -P -m bot.cli.manual "$share"
 
@@ -47,5 +50,8 @@ cat <<END
 Installed: $prefix
 The command: ${bin:-$prefix/bin}/vpnbot, with its manual page and completion in $share
 Next, in the folder where the bot is to live: vpnbot init
+After that, to have systemd start the bot:
+    cp $prefix/vpnbot.service /etc/systemd/system/
+    systemctl daemon-reload && systemctl enable --now vpnbot
 Again, this upgrades. To remove it: make uninstall$([ "$prefix" = /opt/vpnbot ] || echo " PREFIX=$prefix")
 END

@@ -24,6 +24,9 @@ cat <<END
 Removed: $prefix, with its command, manual page and completion.
 Kept: the bot's data, the servers' folders, and what systemd was told of them. Where nobody needs
 the data any more (with the CA's key in it, nobody can be let in or shut out again without it):
-    systemctl disable --now vpnbot; rm /etc/systemd/system/vpnbot.service
+    systemctl disable --now vpnbot; rm -r /etc/systemd/system/vpnbot.service*
     userdel --remove vpnbot
+Likewise each server that is needed no more, here with its name and folder:
+    systemctl disable --now vpnbot-openvpn-NAME.service vpnbot-firewall-NAME.path
+    rm -r /srv/openvpn/NAME; systemctl daemon-reload
 END

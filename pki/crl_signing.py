@@ -13,13 +13,14 @@ All else, such as the names, the dates and the extensions, is as the library has
 
 import binascii
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from pki.crl import CRL_BACKDATE, CRL_LIFETIME, Revocation, RevocationReason
-from pki.der import BIT_STRING, OCTETS, SEQUENCE, element, elements
+from pki.der import BIT_STRING, INTEGER, OCTETS, SEQUENCE, element, elements
 from pki.key_ids import AuthorityKey, authority_key_id
 from pki.keys import signing_hash
 from pki.serial import SERIAL_BITS
@@ -37,9 +38,11 @@ _CODES = {
     RevocationReason.PRIVILEGE_WITHDRAWN: 9,
     RevocationReason.AA_COMPROMISE: 10,
 }
-# The crlEntryExtensions of an entry, which hold its reason and nothing else.
-_EXTENSIONS = {RevocationReason.UNSPECIFIED: b""} | {
-    reason: element(
+# What comes behind the digits of an entry's time: the Z, and the crlEntryExtensions, which hold its
+# reason and nothing else.
+_REST = {RevocationReason.UNSPECIFIED: b"Z"} | {
+    reason: b"Z"
+    + element(
         SEQUENCE,
         element(
             SEQUENCE,
@@ -50,10 +53,14 @@ _EXTENSIONS = {RevocationReason.UNSPECIFIED: b""} | {
     for reason, code in _CODES.items()
 }
 _SERIALS_END = 1 << SERIAL_BITS
-# Years that are written with two digits, as UTCTime (RFC 5280, 5.1.2.6); all others with four.
+# Years that are written with two digits, as UTCTime (RFC 5280, 5.1.2.6); all others with four, as
+# GeneralizedTime.
 _UTC_TIME = range(1950, 2050)
-# Looked up several times as fast as it is formatted.
-_TWO_DIGITS = [b"%02d" % number for number in range(100)]
+# What an entry is joined from is looked up several times as fast as it is formatted: tag and length
+# of what has so many bytes, and numbers.
+_SEQUENCES = [bytes((SEQUENCE, size)) for size in range(128)]
+_INTEGERS = [bytes((INTEGER, size)) for size in range(128)]
+_TWO_DIGITS = [b"%02d" % number for number in range(60)]
 # RFC 7468, 2: each line but the last has 64 characters, which 48 bytes make.
 _PEM_LINE = 48
 
@@ -100,23 +107,36 @@ def signed_crl(
 def _entry(revocation: Revocation) -> bytes:
     """SEQUENCE { userCertificate INTEGER, revocationDate Time, crlEntryExtensions OPTIONAL }.
 
-    By one format, since there are so many: no length in it needs more than a byte.
+    No length in it needs more than a byte.
     """
     serial, at = revocation.serial, revocation.revoked_at
     if not 0 < serial < _SERIALS_END:
         raise ValueError(f"{serial:x} is no serial")
     if at.tzinfo is not UTC:
         at = _in_utc(at)
-    number = serial.to_bytes(serial.bit_length() // 8 + 1, "big")  # with room for the sign
-    extensions = _EXTENSIONS[revocation.reason]
-    tag, century = (0x17, b"") if at.year in _UTC_TIME else (0x18, _TWO_DIGITS[at.year // 100])
-    return b"\x30%c\x02%c%b%c%c%b%b%b%b%b%b%bZ%b" % (
-        *(17 + len(number) + len(century) + len(extensions), len(number), number),
-        *(tag, 13 + len(century), century, _TWO_DIGITS[at.year % 100]),
-        *(_TWO_DIGITS[at.month], _TWO_DIGITS[at.day]),
-        *(_TWO_DIGITS[at.hour], _TWO_DIGITS[at.minute], _TWO_DIGITS[at.second]),
-        extensions,
+    size = serial.bit_length() // 8 + 1  # with room for the sign
+    day, rest = _day(at.toordinal()), _REST[revocation.reason]
+    return b"".join(
+        (
+            _SEQUENCES[2 + size + len(day) + 6 + len(rest)],
+            _INTEGERS[size],
+            serial.to_bytes(size, "big"),
+            day,
+            _TWO_DIGITS[at.hour],
+            _TWO_DIGITS[at.minute],
+            _TWO_DIGITS[at.second],
+            rest,
+        )
     )
+
+
+@lru_cache(maxsize=10_000)
+def _day(number: int) -> bytes:
+    """Tag and length of any time on that day, and the day."""
+    day = date.fromordinal(number)
+    if day.year in _UTC_TIME:
+        return b"\x17\x0d%02d%02d%02d" % (day.year % 100, day.month, day.day)
+    return b"\x18\x0f%04d%02d%02d" % (day.year, day.month, day.day)
 
 
 def _in_utc(at: datetime) -> datetime:

@@ -10,18 +10,28 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+)
 from cryptography.x509.oid import NameOID
 
 from pki.errors import PkiError
 
 # RSA of 4,096 bits with a few names has 2 kB in PEM.
 MOST_BYTES = 10_000
+# What is larger than that is looked through for a private key, as a bundle or a profile has one.
+MOST_LOOKED_AT = 100_000
 # What the line that makes such a request has to say, since some programs refuse an empty name.
 NAME = "vpn"
 _RSA_BITS = range(2048, 4096 + 1)
 _RSA_EXPONENT = 65537
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
+_PRIVATE = b"PRIVATE KEY-----"
+# How a PKCS#12 file begins (RFC 7292): a sequence with the version, which is 3, and another one.
+_PFX = b"\x02\x01\x03\x30"
+_PFX_AT = 5
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
@@ -31,6 +41,7 @@ class Unfit(StrEnum):
     TOO_LARGE = "too_large"
     PRIVATE_KEY = "private_key"  # which nobody may see; this one is burnt
     NO_REQUEST = "no_request"
+    SEVERAL = "several"  # in one file
     KIND = "kind"  # of key, or of signature
     SHORT = "short"
     LONG = "long"
@@ -53,10 +64,13 @@ def requested_key(content: bytes) -> str:
         UnfitRequest: too large, no request, a weak or an unknown key, a signature that is not its
             own, or names that are not ours.
     """
+    # Before its size: whoever has sent a key has to know.
+    if holds_private_key(content):
+        raise UnfitRequest(Unfit.PRIVATE_KEY)
     if len(content) > MOST_BYTES:
         raise UnfitRequest(Unfit.TOO_LARGE)
-    if b"PRIVATE KEY" in content:
-        raise UnfitRequest(Unfit.PRIVATE_KEY)
+    if content.count(b"-----BEGIN") > 1:
+        raise UnfitRequest(Unfit.SEVERAL)
     request = _read(content)
     try:
         key = request.public_key()
@@ -77,6 +91,22 @@ def requested_key(content: bytes) -> str:
         raise UnfitRequest(Unfit.NAMES)
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return pem.decode("ascii")
+
+
+def holds_private_key(content: bytes) -> bool:
+    """Whether there is a private key in it, locked or not: in PEM, in DER, or in PKCS#12."""
+    # Windows likes to write two bytes for each letter.
+    if _PRIVATE in content.replace(b"\0", b""):
+        return True
+    if content[:1] == b"0" and _PFX in content[: _PFX_AT + len(_PFX)]:
+        return True
+    try:
+        load_der_private_key(content, None)
+    except TypeError:  # one that is under a passphrase
+        return True
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _read(content: bytes) -> x509.CertificateSigningRequest:

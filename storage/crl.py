@@ -4,7 +4,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, bindparam, delete, insert, or_, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from storage import tables
 from storage.records import (
@@ -46,6 +56,14 @@ _ENTRIES_SINCE = _ENTRIES.where(
         _grants.c.state == GrantState.REVOKING,
         _grants.c.end_known.is_(False),
     )
+)
+# Place by place of what is live: a server may have had ten times as many that have ended.
+_HERE = exists().where(
+    tables.grant_places.c.grant_id == _grants.c.id,
+    tables.grant_places.c.server.in_(bindparam("servers", expanding=True)),
+)
+_FOR_OTHERS = select(_grants.c.serial).where(
+    ~_HERE, _grants.c.imported_at.is_(None), tables.is_live(_grants)
 )
 _END_REASONS = {reason.value: reason for reason in EndReason}
 
@@ -126,6 +144,12 @@ class CrlSource(Repository):
         rows = [{"server": server, "position": n, "pem": pem} for n, pem in enumerate(lists)]
         if rows:
             await self._connection.execute(insert(_kept), rows)
+
+    async def for_others(self, servers: Sequence[ServerName]) -> Sequence[str]:
+        """The serials of live grants that were given for none of these servers, whose lists keep
+        them out."""
+        rows = await self._connection.execute(_FOR_OTHERS, {"servers": servers})
+        return list(rows.scalars())
 
     async def entries(
         self, last_published: datetime | None, lag: timedelta = timedelta(0)

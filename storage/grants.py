@@ -77,7 +77,8 @@ _OF_USERS = selected(
     ),
 )
 _LET_IN = _grants.c.pause.is_(None)
-_NOBODYS = (_grants.c.user_id.is_(None), _FOR_CLIENTS, _LIVE)
+# Not by the index of all that is live: of these there are few.
+_NOBODYS = (_grants.c.user_id.is_(None), _grants.c.for_server.is_not(True), _LIVE)
 _NOBODYS_LIKE = selected(
     *_NOBODYS,
     _grants.c.id.in_(
@@ -110,8 +111,7 @@ class Grants(Repository):
                 await self._addresses.give(grant.id, place.server, place.address, grant.not_before)
 
     async def add_many(self, grants: Sequence[Grant]) -> None:
-        """Stores grants without their places, which imported ones have none of: tens of thousands
-        of these at a time."""
+        """Stores grants without places, as imported ones are: tens of thousands at a time."""
         if not grants:
             return
         await self._connection.execute(_ADD, [_values(grant) for grant in grants])

@@ -1,6 +1,7 @@
 """Who is known to the bot, who is on the allowlist, and who wrote lately without being either."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -120,7 +121,11 @@ class People(Repository):
         """
         if not words:
             return []
-        return await self._where(_people.c.id.in_(await self._ids(words, whole=whole)), limit=limit)
+        found = await self._ids(words, whole=whole)
+        if not isinstance(found, list):
+            # Of so many no more is read than what the index has.
+            found = found.distinct().order_by(_words.c.user_id).limit(limit)
+        return await self._where(_people.c.id.in_(found), limit=limit)
 
     async def words_like(self, beginning: str, *, limit: int) -> frozenset[str]:
         """Some of the words that begin like this."""
@@ -159,9 +164,15 @@ class People(Repository):
         """Puts somebody on the allowlist; somebody who is on it gets the new name."""
         person = await self.get(user_id)
         if person is None:
+            seen = await self.newcomer(user_id)
             await self._add(user_id, name, allowed=True, now=now)
+            if seen is not None and seen.username is not None:
+                called = {"username": seen.username, "seen_at": seen.username_seen_at}
+                await self._rename(replace(seen, name=name), name, **called)
+                await self._set(user_id, allowed_username=seen.username)
         else:
-            await self._set(user_id, allowed=True, revision=_NEXT)
+            username = person.username
+            await self._set(user_id, allowed=True, allowed_username=username, revision=_NEXT)
             await self._rename(person, name)
 
     async def know(self, user_id: UserId, name: str, now: datetime) -> None:
@@ -219,6 +230,8 @@ class People(Repository):
             )
         if person is not None:
             await self._rename(person, person.name, username=username, seen_at=now)
+            if person.allowed_username is None:
+                await self._set(user_id, allowed_username=username)
 
     async def set_reachable(self, user_id: UserId, *, reachable: bool) -> None:
         """Sets whether Telegram lets the bot write to this person."""
@@ -276,8 +289,11 @@ class People(Repository):
         row = rows.first()
         return None if row is None else _newcomer(row)
 
-    async def with_access(self, now: datetime, *, offset: int, limit: int) -> Sequence[Person]:
-        """A part of those who have something that could be ended, by name.
+    async def with_access(
+        self, now: datetime, words: Sequence[str] = (), *, offset: int, limit: int
+    ) -> Sequence[Person]:
+        """A part of those who have something that could be ended, by name; with words, of those
+        whom `with_words` finds.
 
         Where few have anything, those are looked for; where many have, everybody is looked at in
         turn until there are enough.
@@ -291,9 +307,10 @@ class People(Repository):
         else:
             theirs = exists().where(_grants.c.user_id == _people.c.id, _MAY_BE_ENDED, _HELD)
             has = or_(theirs, _people.c.id.in_(dropped))
+        named = [_people.c.id.in_(await self._ids(words))] if words else []
         rows = await self._connection.execute(
             select(*_COLUMNS)
-            .where(has)
+            .where(has, *named)
             .order_by(_people.c.name_key, _people.c.id)
             .offset(offset)
             .limit(limit)

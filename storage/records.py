@@ -85,6 +85,7 @@ class OutboxKind(StrEnum):
     DELIVER = "deliver"  # a profile; the key is made when it is sent
     EXTRA_FILE = "extra_file"  # of the operator's, to go along with a profile
     REMINDER = "reminder"  # of the end of a profile
+    HELP = "help"  # asks servers what they saw of a profile that doesn't work, and tells of it
     HOW_TO = "how_to"  # instructions that somebody asked for
     RECEIPT = "receipt"  # what was proved of a revocation
     RESUME = "resume"  # lets somebody in again who was paused, and says what became of it
@@ -130,6 +131,8 @@ class Person:
     same_as: UserId | None = None
     # When they last wrote with that username, to the day; None where that was never noted.
     username_seen_at: datetime | None = None
+    # What the username was when they were put on the list, or soon after.
+    allowed_username: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,17 @@ _DECISIONS_ON = (
     .where(_decisions.c.request_id == bindparam("request_id"))
     .order_by(_decisions.c.id)
 )
+_EARLIER = (
+    select(_requests)
+    .where(
+        _requests.c.user_id.in_(bindparam("of", expanding=True)),
+        _requests.c.id < bindparam("before"),
+        _requests.c.decided_at.is_not(None),
+        _requests.c.server.is_not(None),
+    )
+    .order_by(_requests.c.id.desc())
+    .limit(bindparam("most"))
+)
 _LAST_DECISION = select(func.max(_decisions.c.id))
 _DECIDE = (
     update(_requests)
@@ -149,6 +160,12 @@ class Requests(Repository):
     async def of_user(self, user_id: UserId) -> Sequence[Request]:
         """All requests of one person, oldest first."""
         return await self._read(_OF_USER, of=user_id)
+
+    async def earlier(
+        self, accounts: Sequence[UserId], before: RequestId, *, limit: int
+    ) -> Sequence[Request]:
+        """What these accounts had asked for before and was decided, newest first."""
+        return await self._read(_EARLIER, of=[*accounts], before=before, most=limit)
 
     async def ids_of(self, user_id: UserId) -> Sequence[RequestId]:
         """The numbers of all that one person has asked for."""

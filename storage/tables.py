@@ -98,6 +98,8 @@ people = Table(
     Column("username_key", String(160), index=True),
     # When they last wrote with that username: it may be somebody else's since.
     Column("username_seen_at", UtcTime),
+    # The one they had when they were put on the list, or the first one they wrote with since.
+    Column("allowed_username", String(64)),
     Index("ix_people_name_key", "name_key", "id"),
     Index("ix_people_listed", "allowed", "name_key", "id"),
     Index("ix_people_same_as", "same_as"),
@@ -291,6 +293,8 @@ Index(
     grants.c.id,
     sqlite_where=_LIVE,
 )
+# And by its beginning: all of a million would have to fit into memory to be sorted.
+Index("ix_grants_not_before", grants.c.not_before, grants.c.id)
 _HAS_KEY = text("name_key IS NOT NULL")
 Index(
     "ix_grants_name_key",

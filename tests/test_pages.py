@@ -11,6 +11,7 @@ from bot.access.durations import parse_duration
 from bot.cli.main import COMMANDS
 from bot.process.env_file import env_values, read_env
 from bot.settings import PREFIX, Settings
+from tests.bench import page
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -123,6 +124,13 @@ def test_the_examples_durations_are_the_defaults(field: str) -> None:
 
     assert found is not None
     assert parse_duration(found[1]) == Settings.model_fields[field].default
+
+
+def test_the_readme_shows_three_lines_of_the_bench() -> None:
+    shown = page.shown(README)
+
+    assert shown.strip() == page.quoted((ROOT / "docs/benchmarks.md").read_text()).strip()
+    assert len(shown.split("\n| ")) - 1 == len(page.IN_README) == 3
 
 
 def test_every_dependency_is_justified() -> None:

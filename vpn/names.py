@@ -28,8 +28,11 @@ _OWN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*-[a-km-np-z2-9]{8}", re.ASCII)
 
 
 def name_in_sessions(common_name: str) -> str:
-    """The name that `status` shows and `kill` wants: control characters are underscores there."""
-    return _CONTROL.sub("_", common_name)
+    """The name that `status` shows and `kill` wants: control characters are underscores there.
+
+    It ends at a zero byte, as any string does in C.
+    """
+    return _CONTROL.sub("_", common_name.partition("\0")[0])
 
 
 def ccd_file_name(common_name: str) -> str | None:

@@ -13,6 +13,7 @@ from bot.access.hearing import hear
 from bot.access.messages import Notice
 from bot.access.permission import Act, may, require, telegram_key
 from bot.access.refusals import Refusal, Refused
+from bot.access.who import name_of
 from storage.group_records import GroupName
 from storage.records import OutboxKind, Person, UserId
 from storage.role_records import Appointment, Role
@@ -149,9 +150,10 @@ async def _bring_in_line(case: Case, user_id: UserId) -> None:
 
 
 async def _tell_admins(case: Case, code: Notice, person: Person, **values: str) -> None:
+    name = await name_of(case.tx, person.id)
     for admin in await roles.admins(case.tx, case.rules):
         if admin not in (case.actor.user_id, person.id):
-            await messages.notice(case, admin, code, name=person.name, **values, **_by(case))
+            await messages.notice(case, admin, code, name=name, **values, **_by(case))
 
 
 def _by(case: Case) -> dict[str, str]:

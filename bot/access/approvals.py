@@ -51,13 +51,15 @@ async def given(case: Case, heard: Hearing) -> Sequence[Approval]:
 
     Only those of people who may decide at this moment: whoever was taken off has no say any more,
     and whoever was put back has to say it anew; so has everybody when the requester has changed
-    what they ask for. Two accounts of one person are one person, and the requester is none.
+    what they ask for, or an admin has decided against them meanwhile. Two accounts of one person
+    are one person, and the requester is none.
     """
     decisions = await case.tx.requests.decisions(heard.request.id)
     if not decisions:
         return ()
     since = await roles.since(case)
     changed = (await case.tx.request_notes.of(heard.request.id)).after_decision
+    past = await lately(case.tx, heard.request)
     counted: dict[UserId, Approval] = {}
     for admin in heard.deciders:
         said = [
@@ -66,6 +68,7 @@ async def given(case: Case, heard: Hearing) -> Sequence[Approval]:
             if decision.verdict is Verdict.APPROVE
             and decision.actor == telegram_key(admin)
             and decision.id > max(since.get(admin, 0), changed)
+            and not any(one.at >= decision.at for one in past)
         ]
         duration = said[-1] if said else None
         person = heard.person_of(admin)
@@ -170,6 +173,14 @@ async def against(tx: Transaction, user_id: UserId, since: datetime) -> Sequence
     return sorted(past, key=lambda one: one.at, reverse=True)
 
 
+async def was_seen(case: Case, heard: Hearing, digest: str) -> bool:
+    """Whether a card shows whoever acts just what this digest is of: theirs, or the group's."""
+    own = await card_digest(case, heard, case.actor.user_id)
+    return digest == own or (
+        case.rules.cards_group is not None and digest == await card_digest(case, heard, None)
+    )
+
+
 async def card_digest(case: Case, heard: Hearing, viewer: UserId | None) -> str:
     """A digest of what a card shows of a request and its requester, and of earlier decisions.
 
@@ -178,6 +189,9 @@ async def card_digest(case: Case, heard: Hearing, viewer: UserId | None) -> str:
     access, and a new beginning of the viewer as an admin: nobody knows when a tap was made that
     waited with Telegram, so it counts only if nothing was decided after its card. Not a secret, and
     no signature: the tap's sender is checked.
+
+    Args:
+        viewer: None for the card of a group, on which anybody's new beginning counts.
     """
     request, extended, groups = heard.request, heard.extended, heard.theirs.groups
     person = heard.accounts[request.user_id]
@@ -191,10 +205,10 @@ async def card_digest(case: Case, heard: Hearing, viewer: UserId | None) -> str:
         _destination(heard),
         request.duration,
         request.reason,
-        [(one, heard.vote(one).in_all) for one in heard.offers(heard.limit)],
+        [(one, heard.vote(one).in_all) for one in (*heard.offers(heard.limit), *heard.longer)],
         *([[repr(group) for group in groups]] if groups else []),
         *([[extended.id, extended.state in LIVE_STATES]] if extended else []),
-        since.get(viewer, 0) if viewer is not None else 0,
+        sorted(since.items()) if viewer is None else since.get(viewer, 0),
         [(one.verdict, one.server, one.at.isoformat()) for one in past],
     ]
     text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))

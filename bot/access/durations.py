@@ -10,6 +10,7 @@ _DURATION = re.compile(r"([1-9][0-9]{0,8})([mhdw])", re.ASCII)
 # What an admin may give, or somebody ask for, instead of what was asked for.
 _LADDER = (3600, 8 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
 _SHORTER_CHOICES = 2
+_LONGER_CHOICES = 2
 
 
 def parse_duration(text: str) -> int:
@@ -47,6 +48,12 @@ def choices(requested: int) -> tuple[int, ...]:
     """What an admin may approve: what was asked for, and up to two shorter durations."""
     shorter = [step for step in _LADDER if step < requested]
     return (requested, *shorter[: -_SHORTER_CHOICES - 1 : -1])
+
+
+def longer(requested: int, limit: int) -> tuple[int, ...]:
+    """What an admin may approve where what was asked for is too short: up to two durations."""
+    found = [step for step in _LADDER if requested < step <= limit]
+    return tuple(found[:_LONGER_CHOICES])
 
 
 def others(limit: int, usual: int, current: int) -> tuple[int, ...]:

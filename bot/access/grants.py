@@ -16,6 +16,7 @@ from bot.access.names import common_name
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.terms import open_to, terms_of
+from bot.access.who import name_of
 from storage.key_records import KeyWay
 from storage.records import (
     LIVE_STATES,
@@ -178,7 +179,7 @@ async def replace_lost(case: Case, grant: Grant, *, round_: int, wait_s: float) 
             fresh = await _successor(case.by(THE_BOT), grant)
     except Refused:
         await _tell_lost(case, grant)
-        name = await case.tx.people.name_of(grant.owner)
+        name = await name_of(case.tx, grant.owner)
         await messages.tell_admins(case, Notice.NO_ROOM, name=name, server=grant.server)
         return
     await messages.deliver(
@@ -240,7 +241,7 @@ async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
     reason = EndReason.UNDELIVERABLE if closed else EndReason.NOT_TAKEN
     if not await revocation.begin(case.by(THE_BOT), [grant], reason):
         return False
-    name = await case.tx.people.name_of(grant.owner)
+    name = await name_of(case.tx, grant.owner)
     if closed:
         await messages.tell_admins(case, Notice.UNDELIVERABLE, name=name, server=grant.server)
     else:
@@ -256,7 +257,7 @@ async def undeliverable(case: Case, grant: Grant, *, closed: bool) -> bool:
 
 async def delayed(case: Case, grant: Grant) -> None:
     """Tells the owner and the admins that a grant's server cannot be prepared for now."""
-    name = await case.tx.people.name_of(grant.owner)
+    name = await name_of(case.tx, grant.owner)
     await messages.notice(case, grant.owner, Notice.DELIVERY_DELAYED, server=grant.server)
     await messages.tell_admins(case, Notice.DELIVERY_DELAYED_ADMINS, name=name, server=grant.server)
 

@@ -138,11 +138,16 @@ async def _is_own(case: Case, user_id: UserId) -> bool:
 async def leave(case: Case, name: GroupName, user_id: UserId) -> Changed:
     """Takes a person out of a group, by whichever of their accounts they were put into it.
 
+    Where a group says whose word or how many it takes, one admin alone would get round that.
+
     Raises:
-        Refused: ADMINS_ONLY, UNKNOWN_GROUP, UNKNOWN_PERSON, NOT_IN_GROUP, NETWORK_FULL.
+        Refused: ADMINS_ONLY, UNKNOWN_GROUP, UNKNOWN_PERSON, NOT_IN_GROUP, NETWORK_FULL,
+            GROUP_DECIDES.
     """
     require(case.actor, Act.MANAGE_PEOPLE)
-    await known_group(case, name)
+    group = await known_group(case, name)
+    if (group.approvers or (group.approvals or 1) > 1) and not case.actor.is_operator:
+        raise Refused(Refusal.GROUP_DECIDES, group=name, id=user_id)
     before = await belongings(case)
     accounts = await revocation.known_accounts(case.tx, user_id)
     left = [one for one in accounts if await case.tx.groups.leave(name, one.id)]

@@ -83,8 +83,18 @@ class Hearing:
 
     @property
     def limit(self) -> int:
-        """The longest duration that may be approved now, in seconds."""
+        """The longest of what was asked for that may be approved now, in seconds."""
         return self.theirs.limit(min(self.request.duration, self.rules.max_duration))
+
+    @property
+    def longest(self) -> int:
+        """The longest duration that may be given there at all, whatever was asked for."""
+        return self.theirs.limit(self.rules.max_duration)
+
+    @property
+    def longer(self) -> Sequence[int]:
+        """What may be approved beyond what was asked for, from the shortest on."""
+        return self.that_help(durations.longer(self.request.duration, self.longest))
 
     def offers(self, longest: int) -> Sequence[int]:
         """What may be approved where `longest` seconds may be given; of more time maybe none."""

@@ -40,21 +40,18 @@ async def notice(case: Case, user_id: UserId, cause: LeavingCause) -> bool:
     return True
 
 
-async def group(case: Case) -> ChatId | None:
-    """The group whose leavers are asked about: that of the settings, by the number it has now."""
-    named = case.rules.group
-    return None if named is None else await case.tx.leavings.group_now(ChatId(named))
-
-
 async def group_moved(case: Case, before: ChatId, now: ChatId) -> None:
     """Telegram has made a supergroup of a group, which has another number from then on.
 
-    Where it is that of the settings it is followed, and the admins hear once what to write there:
+    Where it is one of the settings it is followed, and the admins hear once what to write there:
     a backup from before doesn't know.
     """
-    if before == case.rules.group and await case.tx.leavings.move_group(before, now):
+    named = {"ADMIN_GROUP": case.rules.group, "CARDS_GROUP": case.rules.cards_group}
+    ours = [setting for setting, number in named.items() if number == before]
+    if ours and await case.tx.leavings.move_group(before, now):
         await case.record("admin_group.move", f"chat:{now}", before=before)
-        await messages.tell_admins(case, Notice.GROUP_MOVED, number=now)
+        for setting in ours:
+            await messages.tell_admins(case, Notice.GROUP_MOVED, setting=setting, number=now)
 
 
 async def in_group(case: Case, user_id: UserId, *, is_member: bool) -> None:

@@ -18,7 +18,8 @@ _GRANT_PREFIX = "g-"
 _SERIAL_PREFIX = "serial:"
 # After that a username may be somebody else's: they are given up and taken as people like.
 USERNAME_LASTS = timedelta(days=7)
-_NEAR = 50
+# So many of those whose name is only alike are of use to anybody.
+NEAR = 50
 _WORDS_LOOKED_AT = 1000
 _BEGINNING = 2
 # Of 1: so alike is a word that was mistyped by a letter or two.
@@ -49,12 +50,14 @@ class Fits:
 
     Attributes:
         is_unsure: whether the one who fits does so by a username that may be another's by now.
+        has_more: whether `near` are only some of those whose words begin so.
     """
 
     people: tuple[Person, ...] = ()
     grants: tuple[Grant, ...] = ()
     near: tuple[Person, ...] = ()
     is_unsure: bool = False
+    has_more: bool = False
 
     @property
     def exactly_one(self) -> bool:
@@ -110,8 +113,9 @@ async def find(
     return Fits(
         people=people,
         grants=tuple(grants.values()),
-        near=tuple(person for person in near if person not in people),
+        near=tuple(person for person in near[:NEAR] if person not in people),
         is_unsure=len(people) == 1 and not grants and _is_unsure(people[0], who, now),
+        has_more=len(near) > NEAR,
     )
 
 
@@ -162,9 +166,12 @@ async def _by_number(tx: Transaction, who: Who) -> Sequence[Grant]:
 
 
 async def _near(tx: Transaction, key: str) -> Sequence[Person]:
-    """Whose words begin like these; where there is nobody, whose words were mistyped so."""
+    """Whose words begin like these; where there is nobody, whose words were mistyped so.
+
+    One more than `NEAR` where there are more.
+    """
     words = words_of(key)
-    found = await tx.people.with_words(words, limit=_NEAR)
+    found = await tx.people.with_words(words, limit=NEAR + 1)
     if found or not words:
         return found
     meant = []
@@ -180,9 +187,9 @@ async def _near(tx: Transaction, key: str) -> Sequence[Person]:
         combinations = [[*before, word] for before in combinations for word in alike]
     people: dict[UserId, Person] = {}
     for wanted in combinations:
-        for person in await tx.people.with_words(wanted, limit=_NEAR, whole=True):
+        for person in await tx.people.with_words(wanted, limit=NEAR, whole=True):
             people.setdefault(person.id, person)
-    return list(people.values())[:_NEAR]
+    return list(people.values())[:NEAR]
 
 
 def _is_unsure(person: Person, who: Who, now: datetime) -> bool:

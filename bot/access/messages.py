@@ -141,7 +141,7 @@ def private_chat(user_id: UserId) -> ChatId:
 
 
 async def card(case: Case, admin: UserId, request_id: RequestId, *, again: bool = False) -> None:
-    """Sends a request to somebody who decides.
+    """Sends a request to somebody who decides; where a group holds the cards, there, and once.
 
     Args:
         again: it takes the place of the card that they have, unless they have decided meanwhile.
@@ -149,6 +149,21 @@ async def card(case: Case, admin: UserId, request_id: RequestId, *, again: bool 
     payload: Payload = {"request": request_id}
     if again:
         payload["again"] = True
+    chat = private_chat(admin)
+    group = await case.group_now(case.rules.cards_group)
+    if group is not None:
+        chat = group
+        waiting = await case.tx.outbox.open(OutboxKind.CARD)
+        posted = () if again else await case.tx.posted.about(OutboxKind.CARD, str(request_id))
+        is_coming = any((one.chat_id, one.payload) == (chat, payload) for one in waiting)
+        if is_coming or any(one.chat_id == chat for one in posted):
+            return
+    await case.tx.outbox.add(chat, OutboxKind.CARD, payload, now=case.now)
+
+
+async def private_card(case: Case, admin: UserId, request_id: RequestId) -> None:
+    """Sends a request to somebody who decides, or looks, into their own chat."""
+    payload: Payload = {"request": request_id}
     await case.tx.outbox.add(private_chat(admin), OutboxKind.CARD, payload, now=case.now)
 
 
@@ -270,6 +285,12 @@ async def delete(case: Case, message: PostedMessage) -> None:
     await case.tx.outbox.add(message.chat_id, OutboxKind.DELETE, payload, now=case.now)
 
 
+async def delete_sent(case: Case, chat_id: ChatId, message_id: int) -> None:
+    """Takes a message that somebody has sent out of their chat, as far as Telegram lets a bot."""
+    payload: Payload = {"message": message_id}
+    await case.tx.outbox.add(chat_id, OutboxKind.DELETE, payload, now=case.now)
+
+
 async def invitation(case: Case, admin: UserId, invitation_id: int) -> None:
     """Sends an invitation, whose link is made at the moment of sending."""
     payload: Payload = {"invitation": invitation_id}
@@ -370,6 +391,12 @@ async def extra_file(case: Case, user_id: UserId, name: str) -> None:
     await case.tx.outbox.add(
         private_chat(user_id), OutboxKind.EXTRA_FILE, {"file": name}, now=case.now
     )
+
+
+async def help_with(case: Case, grant: Grant, *, name: str, said: str) -> None:
+    """Somebody's profile doesn't work: servers are asked, and the admins told."""
+    payload: Payload = {"grant": grant.id, "name": name, "said": said}
+    await case.tx.outbox.add(private_chat(grant.owner), OutboxKind.HELP, payload, now=case.now)
 
 
 async def how_to(case: Case, user_id: UserId, grant_id: GrantId, topic: str) -> None:

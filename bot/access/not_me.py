@@ -15,6 +15,7 @@ from bot.access.messages import Notice
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.usage import Change, Use, address_of
+from bot.access.who import name_of
 from storage.records import LIVE_STATES, EndReason, Grant, GrantId, OutboxKind, UserId
 from storage.use_records import AskedUse, AskedUseId, UseKind
 
@@ -134,7 +135,7 @@ async def _tell_admins(case: Case, use: AskedUse, grant: Grant, ended: Sequence[
             case,
             admin,
             code,
-            name=case.actor.name,
+            name=await name_of(case.tx, grant.owner),
             common_name=grant.common_name,
             server=use.server,
             used_at=use.used_at.isoformat(),

@@ -131,8 +131,9 @@ async def candidate(case: Case, user_id: UserId) -> Person:
 
 
 async def _wrote_or_known(case: Case, key: str) -> Sequence[Person]:
-    known = await case.tx.people.named(key)
-    return [*known, *await case.tx.people.newcomers_named(key, limit=_CANDIDATES - len(known))]
+    """Newcomers first: whoever is known already has namesakes that nobody is looking for."""
+    newcomers = await case.tx.people.newcomers_named(key, limit=_CANDIDATES)
+    return [*newcomers, *await case.tx.people.named(key)]
 
 
 async def allow(case: Case, user_id: UserId, name: str, *, greets_unseen: bool = True) -> Allowed:

@@ -27,6 +27,7 @@ class Refusal(StrEnum):
     REASON_MISSING = "reason_missing"  # of these three, to whoever would approve
     TICKET_MISSING = "ticket_missing"
     PROFILES_FULL = "profiles_full"
+    GROUP_DECIDES = "group_decides"  # it says who has to agree, so nobody takes people out alone
     OWN_STANDING = "own_standing"  # an admin would approve what they ask for themselves
     ASKED_TOO_OFTEN = "asked_too_often"
     RENEWED_TOO_OFTEN = "renewed_too_often"

@@ -1,6 +1,6 @@
 """The use cases around a request that was made: cancel, approve, deny, expire."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -24,6 +24,7 @@ from bot.access.starts import LEAD
 from bot.access.terms import open_to
 from storage.records import (
     PATIENCE,
+    ChatId,
     Grant,
     OutboxKind,
     Person,
@@ -88,7 +89,7 @@ async def cancel(case: Case, request_id: RequestId) -> Request:
 async def approve(
     case: Case, request_id: RequestId, duration: int | None, *, seen: str | None = None
 ) -> Approved | Scheduled | Agreed:
-    """Gives what was asked for, or less; the profile goes out by the outbox.
+    """Gives what was asked for, or less, or more within the limit; the outbox brings the profile.
 
     What is to begin later is given then, by what binds then.
 
@@ -114,18 +115,18 @@ async def approve(
     require_open(case, request)
     if not case.actor.is_operator:
         await admins.observe(case)
-    if seen is not None and seen != await approvals.card_digest(case, heard, case.actor.user_id):
+    if seen is not None and not await approvals.was_seen(case, heard, seen):
         raise Refused(Refusal.CARD_CHANGED, request=request_id)
     seconds = request.duration if duration is None else duration
     if duration is not None:
-        offered = [*heard.offers(request.duration), *heard.offers(heard.limit)]
+        offered = [*heard.offers(request.duration), *heard.offers(heard.limit), *heard.longer]
         if seconds not in offered:
             raise Refused(Refusal.NOT_OFFERED)
     requester = await allowed_requester(case.tx, request)
     names: list[str] = []
     if not case.actor.is_operator:
         durations.within_limit(seconds, case.rules.max_duration)
-        durations.within_limit(seconds, heard.limit)
+        durations.within_limit(seconds, heard.longest)
         open_to(heard.groups, {ServerName(request.server or ""): heard.opened})
         lacking = await demands.lacking(case, request, heard.theirs)
         if lacking is not None:
@@ -209,13 +210,18 @@ async def deny(
     return decided
 
 
-async def card_undelivered(case: Case, request_id: RequestId) -> None:
+async def card_undelivered(case: Case, request_id: RequestId, chat_id: ChatId) -> None:
     """Tells the requester if no admin gets the card of their request.
 
-    To be called once for each card, when its row of the outbox says so.
+    To be called once for each card, when its row of the outbox says so. What the group doesn't
+    take that is to hold it goes to each admin.
     """
     request = await case.tx.requests.get(request_id)
     if request is None or request.state is not RequestState.PENDING:
+        return
+    if chat_id < 0:
+        for one in await approvals.asked(case, await hear(case, request)):
+            await messages.private_card(case, one, request_id)
         return
     if await case.tx.posted.about(OutboxKind.CARD, str(request_id)):
         return
@@ -224,8 +230,8 @@ async def card_undelivered(case: Case, request_id: RequestId) -> None:
     ]
     if any(item.payload["request"] == request_id for item in on_the_way):
         return
-    reachable = await admin_reachable(case)
-    code = Notice.NO_CARD if reachable else Notice.NO_ADMIN_REACHABLE
+    can_read = await reachable(case, request)
+    code = Notice.NO_CARD if can_read else Notice.NO_ADMIN_REACHABLE
     await messages.notice(case, request.user_id, code, server=request.server)
 
 
@@ -333,8 +339,17 @@ async def announce(case: Case, request: Request) -> None:
 
 async def admin_reachable(case: Case) -> bool:
     """False once every admin is known not to have pressed Start."""
-    known = [await case.tx.people.get(one) for one in await roles.admins(case.tx, case.rules)]
-    return any(admin is None or admin.reachable is not False for admin in known)
+    return await _can_be_reached(case, await roles.admins(case.tx, case.rules))
+
+
+async def reachable(case: Case, request: Request) -> bool:
+    """False once everybody who is asked about it is known not to let the bot write."""
+    return await _can_be_reached(case, await approvals.asked(case, await hear(case, request)))
+
+
+async def _can_be_reached(case: Case, accounts: Iterable[UserId]) -> bool:
+    known = [await case.tx.people.get(one) for one in accounts]
+    return any(account is None or account.reachable is not False for account in known)
 
 
 async def known_request(tx: Transaction, request_id: RequestId) -> Request:

@@ -11,6 +11,7 @@ from bot.access.lineage import Lineage
 from bot.access.messages import Notice
 from bot.access.permission import THE_BOT, Act, require
 from bot.access.refusals import Refusal, Refused
+from bot.access.who import name_of
 from storage.records import (
     LIVE_STATES,
     ChatId,
@@ -319,7 +320,7 @@ async def tell_others(case: Case, ended: Sequence[Grant]) -> None:
     if not ended or ended[0].user_id == case.actor.user_id is not None:
         return
     holder = ended[0].user_id
-    name = ended[0].common_name if holder is None else await case.tx.people.name_of(holder)
+    name = ended[0].common_name if holder is None else await name_of(case.tx, holder)
     servers = sorted({str(grant.server or grant.common_name) for grant in ended})
     said = ", ".join([*servers[:_SERVERS_NAMED], "…"] if servers[_SERVERS_NAMED:] else servers)
     who = {"admin": case.actor.name, "by": case.actor.key}
@@ -347,7 +348,7 @@ async def expire_due(case: Case) -> list[Grant]:
         if case.rules.tell_ends and not grant.for_server:
             name = grant.common_name
             if grant.user_id is not None:
-                name = await case.tx.people.name_of(grant.user_id)
+                name = await name_of(case.tx, grant.user_id)
             server = str(grant.server or grant.common_name)
             await messages.tell_admins(case, Notice.ACCESS_OVER, name=name, server=server)
         for admin in await roles.admins(case.tx, case.rules):

@@ -27,30 +27,61 @@ _ABOUT = {
     365: "y yr year years ans jahr jahre год года лет",
 }
 _VAGUE = {unit: days * _DAY for days, units in _ABOUT.items() for unit in units.split()}
-_NUMBERS = {
-    word: number
-    for number, words in enumerate(
-        (
-            *("one a an un une ein eine einen один одну", "two deux zwei два две"),
-            *("three trois drei три", "four quatre vier четыре", "five cinq fünf пять"),
-            *("six sechs шесть", "seven sept sieben семь", "eight huit acht восемь"),
-            *("nine neuf neun девять", "ten dix zehn десять", "eleven", "twelve"),
-        ),
-        start=1,
-    )
-    for word in words.split()
+# As others write them, whose numbers nobody reads here: asked back. What is a word of something
+# else in English, German or French is left out.
+_ELSEWHERE = {
+    _MINUTE: "minuto minutos minuti minuut minuta minuty minuter хвилина хвилини хвилин 分",
+    _HOUR: "hora horas uur uren timme timmar tunti tuntia godzina godziny godzin hodina hodiny"
+    " hodin saat ώρα ώρες година години годин ساعة ساعات घंटे 時間 小时 小時 시간",
+    _DAY: "día días dia dias giorno giorni dag dagen dagar dage dager päivä päivää dzień dni dny"
+    " dní gün ημέρα ημέρες μέρα μέρες дні днів يوم أيام दिन 日 日間 天 일",
+    _WEEK: "semana semanas settimana settimane vecka veckor uge uger uke uker viikko viikkoa"
+    " tydzień tygodnie tygodni týden týdny týdnů hafta εβδομάδα εβδομάδες тиждень тижні тижнів"
+    " أسبوع सप्ताह 週間 周 주",
+    30 * _DAY: "meses mese mesi maand maanden månad månader måned måneder miesiąc miesiące miesięcy"
+    " kuukausi μήνας місяць місяці місяців",
 }
-_FOR = frozenset({"for", "pour", "für", "на"})
+_VAGUE |= {unit: seconds for seconds, units in _ELSEWHERE.items() for unit in units.split()}
+_NUMBERS = {
+    word: int(number)
+    for number, *words in map(
+        str.split,
+        (
+            *("1 one a an un une ein eine einen один одну", "2 two deux zwei два две"),
+            *("3 three trois drei три", "4 four quatre vier четыре", "5 five cinq fünf пять"),
+            *("6 six sechs шесть", "7 seven sept sieben семь", "8 eight huit acht восемь"),
+            *("9 nine neuf neun девять", "10 ten dix zehn десять", "11 eleven", "12 twelve"),
+            *("14 fourteen quatorze vierzehn", "15 fifteen quinze fünfzehn пятнадцать"),
+            *("20 twenty vingt zwanzig двадцать", "24 vierundzwanzig", "48 achtundvierzig"),
+            *("30 thirty trente dreissig тридцать", "40 forty quarante vierzig сорок"),
+            *("50 fifty cinquante fünfzig пятьдесят", "60 sixty soixante sechzig шестьдесят"),
+            *("70 seventy siebzig семьдесят", "80 eighty achtzig", "90 ninety neunzig девяносто"),
+        ),
+    )
+    for word in words
+}
+_TENS = range(20, 100, 10)
+_HALF = frozenset({"half", "halbe", "halben", "halber", "demi"})
+_FOR = frozenset({"for", "pour", "für", "fuer", "на"})
 _AND = frozenset({"and", "&", "+", "et", "und", "и"})
 _OR = frozenset({"or", "to", "-", "ou", "oder", "bis", "или"})
 # What is short may be anything else, unless a number stands before it.
 _WHOLE_WORD = 3
 # A duration that is meant stands near the beginning; further on these words are of a reason.
 _BEGINNING = 4
-_UNTIL = frozenset({"until", "till", "til", "jusqu'à", "bis", "до"})
+_UNTIL = frozenset({"until", "till", "til", "jusqu'à", "bis", "до", "hasta", "fino", "até"})
 _DAYS = frozenset(
-    {"today", "tonight", "tomorrow", "overnight", "demain", "morgen", "сегодня", "завтра"}
+    {
+        *("today", "tonight", "tomorrow", "overnight", "aujourd'hui", "demain", "heute", "morgen"),
+        *("сегодня", "завтра", "hoy", "mañana", "oggi", "domani", "hoje", "amanhã", "vandaag"),
+        *("idag", "imorgon", "dziś", "dzisiaj", "jutro", "сьогодні", "forever", "permanently"),
+        *("permanent", "indefinitely", "unlimited", "dauerhaft", "unbefristet", "навсегда"),
+        "бессрочно",
+    }
 )
+# Around a number, as on a keycap of an emoji, or drawn as nothing.
+_MARKS = frozenset({"Me", "Cf"})
+_LOOKS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 _NUMBER = re.compile(r"\d{1,9}(?:[.,]\d{1,3})?")
 _LETTERS = r"[^\W\d_]+"
 _PART = re.compile(rf"(\d{{1,9}}(?:[.,]\d{{1,3}})?)-?({_LETTERS})")
@@ -148,8 +179,10 @@ def _number(number: Fraction, letters: str, after: Sequence[str]) -> tuple[int, 
 
 def _so_many(before: str, unit: int) -> tuple[int, ...]:
     """'a few days', 'couple of days', 'three months', 'this week'."""
-    if before in _NUMBERS or _NUMBER.fullmatch(before):
-        number = _NUMBERS.get(before) or Fraction(before.replace(",", "."))
+    if before in _HALF:
+        return _whole([Fraction(unit, 2)])
+    if _spelled(before) or _NUMBER.fullmatch(before):
+        number = _spelled(before) or Fraction(before.replace(",", "."))
         return _whole([Fraction(number) * unit])
     return (unit,) if before in {"this", "the", "whole", "all", "a"} else (unit, 2 * unit, 3 * unit)
 
@@ -163,10 +196,12 @@ def _part(plain: Sequence[str], at: int) -> tuple[Fraction, int, int] | None:
     first, second, third = (*plain[at : at + 3], "", "", "")[:3]
     if found := _compact(first):
         return (*found, 1)
-    joined, _, of = first.partition("-")
+    joined, _, of = first.rpartition("-")
+    is_in_two = _NUMBERS.get(first) in _TENS and _spelled(f"{first}-{second}")
     ways = (
-        (_NUMBERS.get(first), second, 2),
-        (_NUMBERS.get(joined), of, 1),
+        (_spelled(first), second, 2),
+        (_spelled(joined), of, 1),
+        (_spelled(f"{first}-{second}") if is_in_two else None, third, 3),
         (Fraction(1, 2) if first == "half" and second in {"a", "an"} else None, third, 3),
     )
     for number, unit, length in ways:
@@ -175,6 +210,16 @@ def _part(plain: Sequence[str], at: int) -> tuple[Fraction, int, int] | None:
     if _NUMBER.fullmatch(first) and second in _SECONDS:
         return Fraction(first.replace(",", ".")) * _SECONDS[second], _SECONDS[second], 2
     return None
+
+
+def _spelled(word: str) -> int | None:
+    """The number that a word is: `two`, `twenty-four`."""
+    tens, _, ones = word.partition("-")
+    first, second = _NUMBERS.get(tens), _NUMBERS.get(ones)
+    if not ones:
+        return first
+    is_one = first in _TENS and second is not None and second < _TENS.step
+    return (first or 0) + (second or 0) if is_one else None
 
 
 def _compact(word: str) -> tuple[Fraction, int] | None:
@@ -205,6 +250,10 @@ def _plain(word: str) -> str:
     for sign, decimal in _FRACTIONS.items():
         word = re.sub(rf"(?<=\d){sign}", decimal, word).replace(sign, f"0{decimal}")
     folded = unicodedata.normalize("NFKC", word).casefold()
-    folded = "".join("-" if unicodedata.category(char) == "Pd" else char for char in folded)
+    folded = "".join(
+        "-" if unicodedata.category(char) == "Pd" else char
+        for char in folded
+        if unicodedata.category(char) not in _MARKS and char not in _LOOKS
+    )
     folded = folded.replace("\N{MINUS SIGN}", "-")
     return folded if len(folded) == 1 else folded.strip(".,;:!?()[]\"'«»“”‘’")

@@ -15,7 +15,7 @@ from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.usage import LastUse, last_uses
 from storage.audit import AuditWanted
-from storage.records import CanaryLook, Grant, GrantId, ServerName
+from storage.records import CanaryLook, Grant, GrantId, Payload, ServerName
 
 # Of one person, so that admins read of a trouble once.
 _AGAIN = timedelta(minutes=15)
@@ -78,7 +78,10 @@ async def seen(case: Case, grant: Grant) -> Seen:
 
 
 async def report(case: Case, grant: Grant, said: str) -> None:
-    """Tells the admins, with what the owner has said: a letter for each answer.
+    """Has the servers asked what they saw, and the admins told then.
+
+    Args:
+        said: what the owner has said, a letter for each answer.
 
     Raises:
         Refused: TOLD_LATELY.
@@ -89,6 +92,17 @@ async def report(case: Case, grant: Grant, said: str) -> None:
     if await case.tx.audit.newest(1, wanted):
         raise Refused(Refusal.TOLD_LATELY)
     await case.record("grant.trouble", grant, said=said)
-    await messages.tell_admins(
-        case, Notice.NEEDS_HELP, name=case.actor.name, grant=grant.id, said=said
-    )
+    await messages.help_with(case, grant, name=case.actor.name, said=said)
+
+
+async def tell(case: Case, payload: Payload, heard: Sequence[Payload]) -> None:
+    """Tells the admins, with what the servers have seen."""
+    values = {key: payload[key] for key in ("name", "grant", "said")}
+    await messages.tell_admins(case, Notice.NEEDS_HELP, **values, heard=list(heard))
+
+
+async def addresses(case: Case, grant: Grant) -> frozenset[str]:
+    """From where the owner was connected lately, with whichever profile."""
+    theirs = await case.tx.grants.of_user(grant.owner)
+    last = await last_uses(case.tx, [one.id for one in theirs])
+    return frozenset(one.address for one in last.values())

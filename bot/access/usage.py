@@ -15,6 +15,7 @@ from bot.access.case import Case
 from bot.access.messages import Notice
 from bot.access.names import clean
 from bot.access.sightings import NAMED, enumerated
+from bot.access.who import name_of
 from storage.records import GrantId, ServerName
 from storage.transaction import Transaction
 from storage.use_records import Usage
@@ -228,7 +229,7 @@ async def tell(case: Case, server: ServerName, news: Sequence[Change]) -> None:
         places = twice[grant.id]
         name = grant.common_name
         if grant.user_id is not None:
-            name = await case.tx.people.name_of(grant.user_id)
+            name = await name_of(case.tx, grant.user_id)
         shown.append(f"{name} ({', '.join(places)})")
         await case.record("grant.used_twice", grant, server=server, addresses=[*places])
     names = enumerated(shown, len(twice))

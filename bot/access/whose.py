@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 from bot.access.case import Case
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
+from bot.access.who import name_of
 from storage.group_records import AddressSpan
 from storage.records import GrantId, Server, ServerName, UserId
 from vpn.configuration.address_plan import AddressPlan
@@ -178,7 +179,7 @@ async def _had(case: Case, span: AddressSpan) -> Had:
         "" if grant is None else grant.common_name,
         span.grant_id,
         user_id,
-        None if user_id is None else await case.tx.people.name_of(user_id),
+        None if user_id is None else await name_of(case.tx, user_id),
     )
 
 

@@ -25,7 +25,7 @@ from bot.backup.archive import (
 from bot.errors import NotDone
 from bot.office import Office
 from bot.process.data_folder import DataFolder
-from bot.process.privileges import as_root
+from bot.process.named_files import as_root_at
 from pki.authority_files import CERTIFICATE_FILE, KEY_FILE, check_folder
 from pki.private_files import write_file
 
@@ -87,8 +87,7 @@ async def make_backup(office: Office, actor: Actor, target: Path, secret: str) -
     )
     contents = BackupContents(manifest, files)
     sealed = await asyncio.to_thread(pack, contents, secret)
-    with as_root():
-        write_new(target, sealed)  # (4)
+    write_new(target, sealed)  # (4)
     return Made(manifest, tuple(s for s in snapshot.servers if s not in contents.tls_keys))
 
 
@@ -105,13 +104,17 @@ def require_new(target: Path) -> None:
 
 
 def write_new(target: Path, content: bytes) -> None:
-    """Writes a new file of mode 0600, whole or not at all.
+    """Writes a new file of mode 0600, whole or not at all, as root where root has named it.
+
+    Args:
+        target: absolute.
 
     Raises:
         NotDone: it is there already, or it cannot be written.
     """
     try:
-        write_file(target, content, replace=False)
+        with as_root_at(target) as place:
+            write_file(place, content, replace=False)
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:

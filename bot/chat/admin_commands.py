@@ -7,7 +7,7 @@ from bot.access.case import Case
 from bot.access.matching import Fits
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
-from bot.chat import lists, views
+from bot.chat import views, whom
 from bot.chat.buttons import Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene, say
 from bot.chat.views import View
@@ -67,17 +67,19 @@ async def remove(scene: Scene, rest: str) -> Reply:
     """/remove WHO."""
     require(scene.actor, Act.MANAGE_PEOPLE)
     if not rest:
-        return await lists.to_remove(scene)
-    fits, is_timed = await _fits(scene, rest, who.people_meant)
+        return await whom.to_remove(scene)
+    fits, name, question = await _fits(scene, rest, who.people_meant)
     if fits.exactly_one:
         return await remove_now(scene, fits.people[0])
     candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
+    if search := await whom.searched(scene, fits, name, shown=len(candidates)):
+        return await whom.to_remove(scene, search=search, question=question)
     if not candidates:
         raise who.not_one(rest, Fits())
     rows = await views.person_buttons(
         scene.tx, candidates, words.BUTTON_REMOVE_PERSON, Tap.REMOVE, Style.BAD
     )
-    return Reply(views.choice(_which(fits, is_timed=is_timed), rows, "/remove ID"))
+    return Reply(views.choice(question, rows, "/remove ID"))
 
 
 async def remove_now(scene: Scene, person: Person) -> Reply:
@@ -95,8 +97,8 @@ async def revoke(scene: Scene, rest: str) -> Reply:
     """/revoke [WHO]: at once where exactly one person or grant fits, else a list to tap."""
     require(scene.actor, Act.REVOKE)
     if not rest:
-        return await lists.to_revoke(scene)
-    fits, is_timed = await _fits(scene, rest, who.meant)
+        return await whom.to_revoke(scene)
+    fits, name, question = await _fits(scene, rest, who.meant)
     if fits.exactly_one:
         if fits.people:
             ended = await revocation.revoke_person(scene.case, fits.people[0].id)
@@ -106,33 +108,37 @@ async def revoke(scene: Scene, rest: str) -> Reply:
         return SILENT
     # Whoever has nothing is not meant: it would only be one more to choose from.
     people = await who.with_access(scene.case, fits.people or fits.near)
+    shown = len(people) + len(fits.grants)
+    if search := await whom.searched(scene, fits, name, shown=shown):
+        return await whom.to_revoke(scene, search=search, question=question)
     if not people and not fits.grants:
         if fits.people or fits.near:
-            return say(fill(words.NOBODY_HAS, who=rest))
+            return say(fill(words.NOBODY_HAS, who=name))
         raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
     rows = await views.person_buttons(
         scene.tx, people, words.BUTTON_REVOKE_PERSON, Tap.REVOKE_PERSON
     )
-    question = _which(fits, is_timed=is_timed)
     return Reply(views.choice(question, [*rows, *views.grant_buttons(fits.grants)], "/revoke ID"))
 
 
 async def _fits(
     scene: Scene, rest: str, find: Callable[[Case, str], Awaitable[Fits]]
-) -> tuple[Fits, bool]:
-    """Who is meant; and whether only without the time behind it, so that they are asked about."""
+) -> tuple[Fits, str, str]:
+    """Who is meant, by which words, and the question above a choice.
+
+    Whoever fits only without the time behind their name is asked about.
+    """
     fits = await find(scene.case, rest)
     before = spoken.without_trailing(rest.split())
     if not before or fits.people or fits.grants or fits.near:
-        return fits, False
-    found = await find(scene.case, " ".join(before))
-    return Fits(near=(*found.people, *found.near)), True
+        return fits, rest, _which(fits)
+    name = " ".join(before)
+    found = await find(scene.case, name)
+    near = Fits(near=(*found.people, *found.near), has_more=found.has_more)
+    return near, name, words.CHOOSE_NO_TIME
 
 
-def _which(fits: Fits, *, is_timed: bool) -> str:
-    """The question above a choice."""
-    if is_timed:
-        return words.CHOOSE_NO_TIME
+def _which(fits: Fits) -> str:
     if fits.is_unsure:
         return words.CHOOSE_OLD_USERNAME
     return words.CHOOSE_AMONG if fits.people or fits.grants else words.CHOOSE_NEAR

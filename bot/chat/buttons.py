@@ -20,6 +20,7 @@ from storage.use_records import AskedUseId
 
 class Tap(StrEnum):
     APPROVE = "ap"
+    LONGER = "lo"
     DENY = "dn"
     # Why: the question, a ready-made reason, words that were typed, and back to the card.
     DENY_WHY = "dw"
@@ -87,6 +88,7 @@ class Tap(StrEnum):
     PENDING = "pd"
     REVOKE_LIST = "rvl"
     REMOVE_LIST = "rml"
+    PAUSE_LIST = "pal"
     PAUSE = "pa"
     PAUSE_YES = "pay"
     RESUME = "rs"
@@ -216,6 +218,7 @@ _NUMBERS = frozenset(
 # versions sent it without.
 _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.APPROVE: ("request", "duration", "digest"),
+    Tap.LONGER: ("request",),
     Tap.DENY: ("request", "revision?"),
     Tap.DENY_WHY: ("request",),
     Tap.DENY_SO: ("request", "why", "revision?"),
@@ -274,8 +277,9 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.GRANTS: ("page", "search?"),
     Tap.USERS: ("page", "search?"),
     Tap.PENDING: ("page",),
-    Tap.REVOKE_LIST: ("page",),
-    Tap.REMOVE_LIST: ("page",),
+    Tap.REVOKE_LIST: ("page", "search?"),
+    Tap.REMOVE_LIST: ("page", "search?"),
+    Tap.PAUSE_LIST: ("page", "search?"),
     Tap.PAUSE: ("person",),
     Tap.PAUSE_YES: ("person", "digest?"),
     Tap.RESUME: ("person", "digest?"),
@@ -289,12 +293,18 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.JOIN_NO: ("person", "since"),
     Tap.KEEP: (),
 }
+# All that a card in a group is good for.
+_ON_CARDS = frozenset(
+    {
+        *(Tap.APPROVE, Tap.LONGER, Tap.DENY, Tap.DENY_WHY, Tap.DENY_SO, Tap.CARD, Tap.UNDO),
+    }
+)
 _REVOKING = frozenset(
     {
         *(Tap.REVOKE_GRANT, Tap.REVOKE_GRANT_YES, Tap.REVOKE_REST, Tap.REVOKE_PERSON),
         *(Tap.REVOKE_PERSON_YES, Tap.REMOVE, Tap.REMOVE_YES, Tap.PAUSE, Tap.PAUSE_YES),
         *(Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.LATE_REVOKE, Tap.UNDO, Tap.WITHDRAW),
-        *(Tap.NOT_ME, Tap.LEFT_REMOVE),
+        *(Tap.NOT_ME, Tap.LEFT_REMOVE, Tap.PAUSE_LIST),
         *(Tap.CUT, Tap.CUT_SESSION, Tap.CUT_ALWAYS, Tap.CUT_ALWAYS_YES),
     }
 )
@@ -325,6 +335,11 @@ def parse(carried: str) -> Meant | None:
 def revokes(carried: str) -> bool:
     """Whether the button leads to the end of an access, of a session, or of a way in."""
     return carried.partition(":")[0] in _REVOKING
+
+
+def is_on_card(carried: str) -> bool:
+    """Whether the button is one that a request's card may have in a group, too."""
+    return carried.partition(":")[0] in _ON_CARDS
 
 
 def to_payload(keyboard: Keyboard) -> list[list[Payload]]:

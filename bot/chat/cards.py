@@ -9,16 +9,15 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 
 from bot.access import approvals, demands, holdings, roles, undoing
-from bot.access.approvals import Past
 from bot.access.case import Case
 from bot.access.demands import is_standing
 from bot.access.hearing import Hearing, hear
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT, Act, may, telegram_key
-from bot.chat import buttons
+from bot.chat import buttons, history
 from bot.chat.buttons import Button, Keyboard, Style, Tap
-from bot.chat.own_request import waiting
-from bot.chat.views import View, below_profile, cancel_button, some
+from bot.chat.own_request import asked_by_name, waiting
+from bot.chat.views import View, below_profile, by_name, cancel_button, some
 from bot.chat.votes import votes
 from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
@@ -44,12 +43,9 @@ from storage.records import (
     Request,
     RequestState,
     UserId,
-    Verdict,
 )
 from storage.request_notes import RequestNotes
 
-# What was decided about somebody lately: the newest of it.
-_PAST_SHOWN = 3
 # Ends after which somebody would ask again.
 _ASKS_AGAIN = frozenset(
     {
@@ -60,10 +56,14 @@ _ASKS_AGAIN = frozenset(
 _NEVER_HAD = frozenset({EndReason.UNDELIVERABLE, EndReason.NOT_TAKEN, EndReason.LOST})
 
 
-async def card(case: Case, request: Request, viewer: UserId) -> View:
-    """A request as an admin sees it: to decide on, or with what became of it."""
+async def card(case: Case, request: Request, viewer: UserId | None) -> View:
+    """A request as an admin sees it: to decide on, or with what became of it.
+
+    Args:
+        viewer: None for a group, where it is for whoever has a say.
+    """
     heard = await hear(case, request)
-    if not await approvals.may_see(case, heard, viewer):
+    if viewer is not None and not await approvals.may_see(case, heard, viewer):
         return View(fill(role_words.CARD_CLOSED, id=request.id))
     person, name = heard.accounts[request.user_id], heard.name_of(request.user_id)
     extended = heard.extended
@@ -73,6 +73,7 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         fill(words.CARD_PERSON, username=f"@{person.username}", id=request.user_id)
         if person and person.username
         else fill(words.CARD_PERSON_NO_USERNAME, id=request.user_id),
+        history.renamed(person),
     )
     asked_for = lines(
         _more_time(extended) if extended else "",
@@ -97,11 +98,12 @@ async def card(case: Case, request: Request, viewer: UserId) -> View:
         await _life(case, grant, name) if grant else "",
     )
     undo: Keyboard = ()
-    if undoing.can_undo(request, telegram_key(viewer), case.now):
+    decider = request.decided_by or "" if viewer is None else telegram_key(viewer)
+    if undoing.can_undo(request, decider, case.now):
         undo = ((Button(life.BUTTON_UNDO, buttons.data(Tap.UNDO, request.id)),),)
     if grant is not None and grant.state not in LIVE_STATES:
         undo = ()
-    elif grant is not None and is_standing(request.decided_by):
+    elif grant is not None and viewer is not None and is_standing(request.decided_by):
         undo = await _ending(case, grant, viewer)
     return View(blocks(title, asked_for, opens, decision), undo)
 
@@ -126,7 +128,7 @@ async def _ending(case: Case, grant: Grant, viewer: UserId) -> Keyboard:
 
 
 async def _undecided(
-    case: Case, heard: Hearing, viewer: UserId, title: Html, asked_for: Html
+    case: Case, heard: Hearing, viewer: UserId | None, title: Html, asked_for: Html
 ) -> View:
     """With what helps to decide, and the buttons, unless it is one's own."""
     tx, request, theirs = case.tx, heard.request, heard.theirs
@@ -137,9 +139,9 @@ async def _undecided(
     unproved = len(has) - live
     past = await approvals.lately(tx, request)
     used = await tx.usages.last_of(await tx.people.accounts_of(request.user_id))
-    me = await tx.people.person_of(viewer)
+    me = None if viewer is None else await tx.people.person_of(viewer)
     own = heard.requester == me
-    decides = viewer in heard.deciders
+    decides = viewer is None or viewer in heard.deciders
     agreed = await votes(case, heard, me)
     notes = await tx.request_notes.of(request.id)
     is_paused = await tx.pauses.of(request.user_id) is not None
@@ -161,11 +163,11 @@ async def _undecided(
             fill(words.CARD_HAS, count=live) if live else "",
             fill(words.CARD_HAS_UNPROVED, count=unproved) if unproved else "",
             *await _silent(case, heard),
-            *(_past(one) for one in past[:_PAST_SHOWN]),
+            *await history.before(case, heard, past),
             fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
         ),
         await _opens(case, heard),
-        _who_else(heard) if own else "" if decides else role_words.CARD_LOOK,
+        await _who_else(case, heard) if own else "" if decides else role_words.CARD_LOOK,
         lines(*agreed.said),
         lines(_waits(case, request), *_reminded(notes)),
     )
@@ -188,6 +190,8 @@ async def _undecided(
         )
         for duration in offered
     )
+    if heard.longer:
+        shorter.append(Button(request_words.BUTTON_LONGER, buttons.data(Tap.LONGER, request.id)))
     return View(text, ((full,), *((tuple(shorter),) if shorter else ()), deny))
 
 
@@ -216,17 +220,18 @@ async def _silent(case: Case, heard: Hearing) -> list[Html]:
     ]
 
 
-def _who_else(heard: Hearing) -> Html:
-    """Who may say yes to one's own request; where nobody else is, how it's done on the machine."""
+async def _who_else(case: Case, heard: Hearing) -> Html:
+    """Who may say yes to one's own request, if they can, those who can read it; where nobody else
+    may, how it's done on the machine."""
     others = [
         heard.name_of(one) for one in heard.deciders if heard.person_of(one) != heard.requester
     ]
     if not others:
         return fill(words.CARD_OWN_ALONE, id=heard.request.id)
-    return fill(words.CARD_OWN, names=some(others))
+    return fill(words.CARD_OWN, names=by_name(await asked_by_name(case, heard) or others))
 
 
-async def _scheduled(case: Case, heard: Hearing, viewer: UserId, asked_for: Html) -> View:
+async def _scheduled(case: Case, heard: Hearing, viewer: UserId | None, asked_for: Html) -> View:
     """Whoever has a say may still say no."""
     request = heard.request
     decided = fill(
@@ -234,9 +239,10 @@ async def _scheduled(case: Case, heard: Hearing, viewer: UserId, asked_for: Html
         admin=life.who(request.decided_by, request.decided_by_name) or life.BOT,
         at=moment(request.decided_at or request.asked_at),
     )
-    is_own = heard.requester == await case.tx.people.person_of(viewer)
     deny = Button(words.BUTTON_DENY, buttons.data(Tap.DENY, request.id), Style.BAD)
-    may_deny = not is_own and viewer in heard.deciders
+    may_deny = viewer is None or (
+        viewer in heard.deciders and heard.requester != await case.tx.people.person_of(viewer)
+    )
     return View(blocks(asked_for, decided), ((deny,),) if may_deny else ())
 
 
@@ -250,12 +256,6 @@ def _how_long(request: Request) -> Html:
         end=moment(end),
         duration=given_text(request),
     )
-
-
-def _past(one: Past) -> Html:
-    template = life.PAST_DENIED if one.verdict is Verdict.DENY else life.PAST_ENDED
-    who = life.who(one.by, one.by_name, first=True) or life.SOMEBODY_FIRST
-    return fill(template, Admin=who, server=one.server, at=moment(one.at))
 
 
 def _decided(case: Case, request: Request, person: Person | None, grant: Grant | None) -> Html:

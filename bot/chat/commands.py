@@ -67,7 +67,7 @@ async def start(scene: Scene, rest: str) -> Reply:
     if scene.actor.is_known:
         # Strangers have the menu that everybody has: a flood of theirs must not set one each time.
         await messages.menu(scene.case, scene.user_id)
-    if may(scene.actor, Act.DECIDE):
+    if may(scene.actor, Act.DECIDE) and scene.case.rules.cards_group is None:
         # Cards that could not be sent before they had pressed Start.
         for request in await scene.tx.requests.pending():
             posted = await scene.tx.posted.about(OutboxKind.CARD, str(request.id))

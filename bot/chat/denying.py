@@ -4,7 +4,7 @@ import json
 
 from telegram import Update
 
-from bot.access import messages, requests
+from bot.access import messages, requests, who
 from bot.access.names import REASON_LENGTH, clean
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
@@ -18,7 +18,7 @@ from bot.texts import chat as words
 from bot.texts import questions as asking
 from bot.texts import requests as request_words
 from bot.texts.durations import duration_text
-from bot.texts.fill import Html, blocks, fill, plain
+from bot.texts.fill import Html, blocks, fill, plain_in_chat
 from storage.records import OutboxKind, PostedMessage, Request, RequestId
 
 _IN_A_ROW = 2
@@ -27,7 +27,7 @@ _IN_A_ROW = 2
 async def ask_why(scene: Scene, meant: Meant) -> Reply:
     """The card, with the reasons below it."""
     request = (await requests.decidable(scene.case, meant.request)).request
-    card = await cards.card(scene.case, request, scene.user_id)
+    card = await cards.card(scene.case, request, scene.viewer)
     notes = await scene.tx.request_notes.of(request.id)
     ready = [
         Button(
@@ -39,7 +39,8 @@ async def ask_why(scene: Scene, meant: Meant) -> Reply:
     ]
     rows = [tuple(ready[at : at + _IN_A_ROW]) for at in range(0, len(ready), _IN_A_ROW)]
     back = Button(request_words.BUTTON_BACK, buttons.data(Tap.CARD, request.id))
-    return Reply(View(blocks(card.text, request_words.DENY_HOW), (*rows, (back,))), edit=True)
+    how = request_words.DENY_HOW if scene.group is None else request_words.DENY_HOW_GROUP
+    return Reply(View(blocks(card.text, how), (*rows, (back,))), edit=True)
 
 
 async def back(scene: Scene, meant: Meant) -> Reply:
@@ -50,7 +51,7 @@ async def back(scene: Scene, meant: Meant) -> Reply:
         raise Refused(Refusal.UNKNOWN_REQUEST, request=meant.request)
     if scene.message_id is not None:
         card = PostedMessage(
-            scene.chat, scene.message_id, OutboxKind.CARD, str(request.id), scene.case.now
+            scene.place, scene.message_id, OutboxKind.CARD, str(request.id), scene.case.now
         )
         await messages.edit_card(scene.case, card, afresh=False)
     return Reply()
@@ -68,7 +69,7 @@ async def ask_back(scene: Scene, request_id: RequestId, typed: Typed) -> Reply:
     notes = await scene.tx.request_notes.of(request.id)
     text = fill(
         request_words.CONFIRM_DENY,
-        name=await scene.tx.people.name_of(request.user_id),
+        name=await who.name_of(scene.tx, request.user_id),
         server=request.server,
         duration=duration_text(request.duration),
         words=said,
@@ -99,7 +100,7 @@ async def with_words(scene: Scene, meant: Meant) -> Reply:
     said = typed.rest
     request = await requests.deny(scene.case, meant.request, words=said, seen=meant.revision)
     await scene.tx.inbox.release(meant.update)
-    name = await scene.tx.people.name_of(request.user_id)
+    name = await who.name_of(scene.tx, request.user_id)
     text = fill(request_words.DENIED, name=name, reason=clean(said, REASON_LENGTH))
     return Reply(View(text), await _toast(scene, request), edit=True)
 
@@ -113,4 +114,6 @@ async def deny(scene: Scene, meant: Meant) -> Reply:
 
 async def _toast(scene: Scene, request: Request) -> Html:
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
-    return Html(plain(words.DENIED_TOAST, name=await scene.tx.people.name_of(request.user_id)))
+    return Html(
+        plain_in_chat(words.DENIED_TOAST, name=await who.name_of(scene.tx, request.user_id))
+    )

@@ -110,7 +110,7 @@ class Door:
         if chat < 0:
             is_ours = is_for_us(command, bot, self._username)
             is_answered = is_ours and self._limits.answers_group(chat, now, number)
-            return is_answered or raw_moves(update, self._rules.group)
+            return is_answered or raw_moves(update, {self._rules.group, self._rules.cards_group})
         is_tap = "callback_query" in update
         if not is_tap and "message" not in update:
             return chat in met  # who blocks the bot cannot be written to

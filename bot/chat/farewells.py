@@ -15,7 +15,7 @@ from bot.core import Core
 from bot.texts import chat as words
 from bot.texts import joining as joining_words
 from bot.texts import life, refusals
-from bot.texts.fill import Html, blocks, fill, plain
+from bot.texts.fill import Html, blocks, fill, plain_in_chat
 from storage.joining_records import Farewell, FarewellId
 from storage.outbox import Done, Next
 from storage.records import OutboxItem, PostedMessage
@@ -43,7 +43,7 @@ async def undo(scene: Scene, meant: Meant) -> Reply:
         toast = Html(refusals.in_toast(refused))
         return Reply(view, toast, edit=True, alert=True)
     done = await farewells.undo(scene.case, meant.farewell)
-    toast = Html(plain(joining_words.FAREWELL_UNDONE_TOAST, name=done.name))
+    toast = Html(plain_in_chat(joining_words.FAREWELL_UNDONE_TOAST, name=done.name))
     return Reply(await view_of(scene.case, meant.farewell), toast, edit=True)
 
 

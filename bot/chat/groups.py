@@ -10,13 +10,13 @@ from bot.chat.scene import Reply, Scene, say
 from bot.texts import groups as words
 from bot.texts import policy
 from bot.texts.durations import duration_text
-from bot.texts.fill import Html, blocks, fill, fitting, lines
+from bot.texts.fill import Html, blocks, escaped, fill, fitting, lines
 from storage.group_records import Group, GroupName, Reason
 from storage.records import UserId
 
 _ADD, _REMOVE = "add", "remove"
 # Of a group's people, in a message.
-_NAMED = 50
+_NAMED = 30
 _REASONS = {Reason.REQUIRED: policy.GROUP_REASON, Reason.TICKET: policy.GROUP_TICKET}
 
 
@@ -40,7 +40,8 @@ async def _change(scene: Scene, name: GroupName, text: str, *, joins: bool) -> H
     person = await who.one_person(scene.case, text)
     change = groups.join if joins else groups.leave
     done = await change(scene.case, name, person.id)
-    said = fill(words.JOINED if joins else words.LEFT, name=person.name, group=name)
+    shown = await who.name_of(scene.tx, person.id)
+    said = fill(words.JOINED if joins else words.LEFT, name=shown, group=name)
     count = sum(done.due.values())
     return blocks(
         said,
@@ -71,12 +72,12 @@ async def _listing(scene: Scene) -> Html:
 async def _one(scene: Scene, meant: Group) -> Html:
     members = await scene.tx.groups.members(meant.name)
     names = await _names(scene, members[:_NAMED])
-    if len(members) > _NAMED:
-        names += ", …"
+    rest = len(members) - _NAMED
+    in_it = words.MEMBERS if rest <= 0 else words.MEMBERS_MORE
     return blocks(
         fill(words.TITLE, name=meant.name),
         lines(*await _meaning(scene, meant)),
-        fill(words.MEMBERS, names=names) if members else Html(words.NOBODY),
+        fill(in_it, names=names, count=rest) if members else Html(words.NOBODY),
     )
 
 
@@ -106,5 +107,8 @@ async def _meaning(scene: Scene, meant: Group) -> Sequence[Html]:
     return said
 
 
-async def _names(scene: Scene, accounts: Sequence[UserId]) -> str:
-    return ", ".join([await scene.tx.people.name_of(one) for one in accounts])
+async def _names(scene: Scene, accounts: Sequence[UserId]) -> Html:
+    """All of them: a value that is cut like what somebody typed would lose some."""
+    known = await scene.tx.people.some(accounts)
+    names = await who.told_apart(scene.tx, known.values())
+    return Html(", ".join([escaped(names.get(one, str(one))) for one in accounts]))

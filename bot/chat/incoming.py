@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from telegram import Chat, ChatMemberUpdated, Message, SharedUser, Update, User
+from telegram import CallbackQuery, Chat, ChatMemberUpdated, Message, SharedUser, Update, User
 
 from bot import limits
 from bot.access import invitations
@@ -46,6 +46,8 @@ class Typed:
     file: "SentFile | None" = None
     # The message that it answers, if it answers one.
     replies_to: int | None = None
+    # Its own number.
+    message_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,14 @@ class Forwarded:
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """A tap on a button. The data comes from the client: it may be forged."""
+    """A tap on a button. The data comes from the client: it may be forged; the chat doesn't."""
 
     sender: Sender
     query_id: str
     data: str
     message_id: int | None
+    # Where it was, if not in the private chat.
+    group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +168,11 @@ Incoming = Acted | InGroup | Blocked | Membership | GroupMoved | Nothing
 
 
 def read_update(update: Update) -> Incoming:
-    """Only what is new, private, and from a person counts."""
+    """Only what is new and from a person counts, and but for taps on cards what is private."""
     if update.message is not None:
         return _moved(update.message) or _message(update.message)
-    query = update.callback_query
-    if query is not None:
-        message = query.message
-        is_private = message is None or message.chat.type == Chat.PRIVATE
-        if query.from_user.is_bot or query.data is None or not is_private:
-            return Nothing()
-        message_id = None if message is None else message.message_id
-        return Tapped(_sender(query.from_user), query.id, query.data, message_id)
+    if update.callback_query is not None:
+        return _tap(update.callback_query)
     change = update.my_chat_member
     if change is not None and change.chat.type == Chat.PRIVATE:
         return Blocked(_user_id(change.chat.id), change.new_chat_member.status == "member")
@@ -251,13 +249,26 @@ def raw_command(update: Any) -> tuple[str, str]:
     return _command_in(text[:_TEXT_LENGTH])[:2] if isinstance(text, str) else ("", "")
 
 
-def raw_moves(update: Any, group: int | None) -> bool:
-    """Whether a raw update may say that this group has another number; nothing makes it fail."""
+def _tap(query: CallbackQuery) -> Incoming:
+    message = query.message
+    group = None if message is None or message.chat.type == Chat.PRIVATE else message.chat.id
+    if query.from_user.is_bot or query.data is None:
+        return Nothing()
+    # In a group there are cards alone; whether it is the one for them, the worker knows.
+    if group is not None and not buttons.is_on_card(query.data):
+        return Nothing()
+    message_id = None if message is None else message.message_id
+    return Tapped(_sender(query.from_user), query.id, query.data, message_id, group)
+
+
+def raw_moves(update: Any, groups: Collection[int | None]) -> bool:
+    """Whether a raw update may say that one of these groups has another number; never fails."""
     message = update.get("message") if isinstance(update, dict) else None
-    if group is None or not isinstance(message, dict):
+    if not isinstance(message, dict):
         return False
-    is_there = sender_of(update) == group and "migrate_to_chat_id" in message
-    return is_there or message.get("migrate_from_chat_id") == group
+    is_there = sender_of(update) in groups and "migrate_to_chat_id" in message
+    before = message.get("migrate_from_chat_id")
+    return is_there or (type(before) is int and before in groups)
 
 
 def _moved(message: Message) -> GroupMoved | None:
@@ -303,13 +314,18 @@ def _message(message: Message) -> Incoming:
     if is_forwarded or message.via_bot is not None:
         return Forwarded(_sender(user), command)
     replies_to = _replies_to(message)
-    return Typed(_sender(user), command, rest, message.date, _file(message), replies_to)
+    file, number = _file(message), _number(message.message_id) or 0
+    return Typed(_sender(user), command, rest, message.date, file, replies_to, number)
 
 
 def _replies_to(message: Message) -> int | None:
     """The number of the message that this one answers, as far as it can be one."""
-    number = message.reply_to_message and message.reply_to_message.message_id
-    return number if type(number) is int and 0 < number < LARGEST_ID else None
+    return _number(message.reply_to_message and message.reply_to_message.message_id)
+
+
+def _number(given: object) -> int | None:
+    """What can be the number of a message: python-telegram-bot takes anything."""
+    return given if type(given) is int and 0 < given < LARGEST_ID else None
 
 
 def _picked(users: Sequence[SharedUser]) -> tuple[PickedPerson, ...]:

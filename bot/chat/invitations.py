@@ -11,7 +11,7 @@ from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene
 from bot.chat.views import View
 from bot.texts import joining as words
-from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, plain
+from bot.texts.fill import Html, blocks, fill, fitting, lines, moment, plain_in_chat
 from storage.joining_records import Invitation, InvitationId
 from storage.records import OutboxKind
 
@@ -34,7 +34,7 @@ async def withdraw(scene: Scene, meant: Meant) -> Reply:
     posted = await scene.tx.posted.about(OutboxKind.INVITATION, str(meant.invitation))
     is_its_own = any(one.message_id == scene.message_id for one in posted)
     done = await invitations.withdraw(scene.case, meant.invitation)
-    toast = Html(plain(words.WITHDRAWN_TOAST, name=done.name))
+    toast = Html(plain_in_chat(words.WITHDRAWN_TOAST, name=done.name))
     if is_its_own:
         return Reply(toast=toast)
     return Reply(await _listing(scene), toast, edit=True)

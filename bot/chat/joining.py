@@ -10,7 +10,7 @@ from bot.chat.views import View
 from bot.texts import chat as chat_words
 from bot.texts import joining as words
 from bot.texts import refusals
-from bot.texts.fill import Html, fill, lines, moment, plain
+from bot.texts.fill import Html, fill, lines, moment, plain_in_chat
 from storage.joining_records import Knock
 from storage.records import UserId
 
@@ -47,7 +47,7 @@ async def answer(scene: Scene, meant: Meant) -> Reply:
         said = View(refusals.in_chat(refused))
         return Reply(said, Html(refusals.in_toast(refused)), edit=True, alert=True)
     toast = words.ALLOWED_TOAST if allowed else words.REFUSED_TOAST
-    return Reply(toast=Html(plain(toast, name=done.name)))
+    return Reply(toast=Html(plain_in_chat(toast, name=done.name)))
 
 
 async def card(case: Case, user_id: UserId) -> View:

@@ -11,7 +11,7 @@ from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import leaving as words
 from bot.texts import life, refusals
-from bot.texts.fill import Html, fill, lines, moment, plain
+from bot.texts.fill import Html, fill, lines, moment, plain_in_chat
 from storage.joining_records import Leaving, LeavingId, LeavingState
 
 _TOO_LATE = frozenset({Refusal.LEAVING_OVER, Refusal.LEAVING_KEPT})
@@ -26,17 +26,17 @@ async def answered(scene: Scene, meant: Meant) -> Reply:
             raise
         toast = Html(refusals.in_toast(refused))
         return Reply(await view_of(scene.case, meant.leaving), toast, edit=True, alert=True)
-    name = await scene.tx.people.name_of(found.user_id)
+    name = await who.name_of(scene.tx, found.user_id)
     if meant.tap is Tap.LEFT_KEEP:
         await leaving.keep(scene.case, found.id)
-        toast = Html(plain(words.KEPT_TOAST, name=name))
+        toast = Html(plain_in_chat(words.KEPT_TOAST, name=name))
         return Reply(await view_of(scene.case, found.id), toast, edit=True)
     if scene.message_id is not None:
         # Here stands what is said with Undo; only the other admins' cards follow.
         await scene.tx.posted.forget(scene.chat, scene.message_id)
     person = await revocation.known_person(scene.tx, found.user_id)
     reply = await admin_commands.remove_now(scene, person)
-    return replace(reply, toast=Html(plain(words.REMOVED_TOAST, name=name)))
+    return replace(reply, toast=Html(plain_in_chat(words.REMOVED_TOAST, name=name)))
 
 
 async def view_of(case: Case, number: LeavingId) -> View:

@@ -13,7 +13,7 @@ from bot.access.matching import Fits
 from bot.access.permission import Act, may, require
 from bot.access.refusals import Refusal, Refused
 from bot.access.usage import last_uses
-from bot.chat import buttons, pausing, roles, views
+from bot.chat import buttons, pausing, roles, views, whom
 from bot.chat.buttons import Button, Keyboard, Meant, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene, post
 from bot.chat.views import View
@@ -28,8 +28,6 @@ USERS_SHOWN = 30
 CARDS_SHOWN = 10
 # A search that so many people fit is too wide to be read.
 _FOUND_AT_MOST = 50
-# Behind a button, with the place in the list: see `bot.limits`.
-_SEARCH_LENGTH = 40
 
 
 async def grants(scene: Scene, rest: str) -> Reply:
@@ -51,9 +49,9 @@ async def grants(scene: Scene, rest: str) -> Reply:
 async def turn_grants(scene: Scene, meant: Meant) -> Reply:
     """Another part of the list."""
     require(scene.actor, Act.LOOK)
-    if not meant.search:
+    wanted = whom.words_in(meant.search)
+    if not wanted:
         return _edited(await _all_grants(scene, meant.page or 0))
-    wanted = tuple(meant.search.split("+"))
     found = await _grants_by_words(scene, wanted, meant.page or 0)
     return _edited(found or Reply(View(Html(words.GRANTS_NONE))))
 
@@ -79,7 +77,7 @@ async def users(scene: Scene, rest: str) -> Reply:
 async def turn_users(scene: Scene, meant: Meant) -> Reply:
     """Another part of the list."""
     require(scene.actor, Act.LOOK)
-    wanted = tuple(meant.search.split("+")) if meant.search else ()
+    wanted = whom.words_in(meant.search)
     return _edited(await _all_users(scene, wanted, meant.page or 0))
 
 
@@ -93,55 +91,6 @@ async def turn_pending(scene: Scene, meant: Meant) -> Reply:
     """The next cards, below those that are there."""
     require(scene.actor, Act.SEE_REQUESTS)
     return await _cards(scene, meant.page or 0)
-
-
-async def to_revoke(scene: Scene, meant: Meant | None = None) -> Reply:
-    """/revoke without a name: whoever has anything that could be ended."""
-    require(scene.actor, Act.REVOKE)
-    offset = (meant.page or 0) if meant is not None else 0
-    people = await scene.tx.people.with_access(
-        scene.case.now, offset=offset, limit=views.BUTTONS_SHOWN + 1
-    )
-    shown = people[: views.BUTTONS_SHOWN]
-    nobodys = await scene.tx.grants.nobodys_not_over(limit=views.BUTTONS_SHOWN + 1)
-    if not offset and not people and not nobodys:
-        return Reply(View(Html(words.NOBODY_TO_REVOKE)))
-    rows = await views.person_buttons(
-        scene.tx, shown, words.BUTTON_REVOKE_PERSON, Tap.REVOKE_PERSON
-    )
-    is_last = len(people) == len(shown)
-    if is_last and len(shown) + len(nobodys) <= views.BUTTONS_SHOWN:
-        rows += views.grant_buttons(nobodys)
-    elif is_last:
-        count = await scene.tx.grants.count_unlinked_names()
-        rows.append(Button(words.BUTTON_OLD_CERTIFICATES.format(count=count), Tap.OLD))
-    keyboard = (
-        *((button,) for button in rows),
-        *_turning(Tap.REVOKE_LIST, offset, len(shown), views.BUTTONS_SHOWN, is_last=is_last),
-    )
-    return Reply(View(Html(words.CHOOSE_REVOKE), keyboard), edit=meant is not None)
-
-
-async def to_remove(scene: Scene, meant: Meant | None = None) -> Reply:
-    """/remove without a name: the allowlist, to tap."""
-    require(scene.actor, Act.MANAGE_PEOPLE)
-    offset = (meant.page or 0) if meant is not None else 0
-    people = await scene.tx.people.listed(offset=offset, limit=views.BUTTONS_SHOWN + 1)
-    if not people and not offset:
-        return Reply(View(Html(words.USERS_NONE)))
-    shown = people[: views.BUTTONS_SHOWN]
-    rows = await views.person_buttons(scene.tx, shown, words.BUTTON_REMOVE_PERSON, Tap.REMOVE)
-    keyboard = (
-        *((button,) for button in rows),
-        *_turning(
-            Tap.REMOVE_LIST,
-            offset,
-            len(shown),
-            views.BUTTONS_SHOWN,
-            is_last=len(people) == len(shown),
-        ),
-    )
-    return Reply(View(Html(words.CHOOSE_REMOVE), keyboard), edit=meant is not None)
 
 
 async def _all_grants(scene: Scene, offset: int) -> Reply:
@@ -173,10 +122,13 @@ async def _grants_of(scene: Scene, fits: Fits, said: str) -> Reply:
 
 async def _grants_by_words(scene: Scene, wanted: Sequence[str], offset: int) -> Reply | None:
     """Soonest end first; None where nobody has these words."""
-    people = await scene.tx.people.with_words(wanted, limit=_FOUND_AT_MOST)
-    old = await scene.tx.grants.unlinked_like(wanted)
-    nobodys = [grant for grant in old if set(wanted) <= set(words_of(grant.common_name))]
-    if not people and not nobodys:
+    # Whoever has nothing would only take the place of somebody who has.
+    with_access = await scene.tx.people.with_access(
+        scene.case.now, wanted, offset=0, limit=_FOUND_AT_MOST + 1
+    )
+    people = with_access[:_FOUND_AT_MOST]
+    nobodys = await whom.nobodys_like(scene, wanted)
+    if not people and not nobodys and not await scene.tx.people.with_words(wanted, limit=1):
         return None
     accounts = [person.id for person in people]
     has = [one.grant for one in await holdings.of_accounts(scene.tx, scene.case.now, accounts)]
@@ -184,9 +136,8 @@ async def _grants_by_words(scene: Scene, wanted: Sequence[str], offset: int) -> 
     if not found:
         return Reply(View(fill(words.GRANTS_NONE_OF, who=" ".join(wanted))))
     page = found[offset:][:GRANTS_SHOWN]
-    search = "+".join(wanted)[:_SEARCH_LENGTH].strip("+")
-    view = await _grants_page(scene, page, len(found), offset, search)
-    if len(people) < _FOUND_AT_MOST:
+    view = await _grants_page(scene, page, len(found), offset, whom.search_of(wanted))
+    if len(with_access) == len(people):
         return Reply(view)
     wide = fill(words.FOUND_MANY, count=_FOUND_AT_MOST)
     return Reply(View(blocks(view.text, wide), view.keyboard))
@@ -230,7 +181,9 @@ async def _grants_page(
     )
     if is_all:
         return View(text)
-    return View(text, _turning(Tap.GRANTS, offset, shown, GRANTS_SHOWN, search, is_last=is_last))
+    return View(
+        text, whom.turning(Tap.GRANTS, offset, shown, GRANTS_SHOWN, search, is_last=is_last)
+    )
 
 
 async def _all_users(
@@ -259,10 +212,11 @@ async def _all_users(
         _part(offset, shown, count),
         others,
     )
-    search = "+".join(wanted)[:_SEARCH_LENGTH].strip("+")
     is_last = offset + shown >= count
-    turning = _turning(Tap.USERS, offset, shown, USERS_SHOWN, search, is_last=is_last)
-    return Reply(View(text, (*turning, *keyboard)))
+    around = whom.turning(
+        Tap.USERS, offset, shown, USERS_SHOWN, whom.search_of(wanted), is_last=is_last
+    )
+    return Reply(View(text, (*around, *keyboard)))
 
 
 async def _admins(scene: Scene) -> Html:
@@ -317,7 +271,7 @@ async def _cards(scene: Scene, offset: int) -> Reply:
     head = View(blocks(fill(words.PENDING_COUNT, count=count), _part(offset, len(waiting), count)))
     await post(scene.tx, scene.chat, head, scene.case.now)
     for request in waiting:
-        await messages.card(scene.case, scene.user_id, request.id)
+        await messages.private_card(scene.case, scene.user_id, request.id)
     left = count - offset - len(waiting)
     if left <= 0:
         return SILENT
@@ -335,7 +289,7 @@ async def _begin_later(scene: Scene) -> bool:
         head = View(fill(policy.SCHEDULED_COUNT, count=len(found)))
         await post(scene.tx, scene.chat, head, scene.case.now)
     for request in found[:CARDS_SHOWN]:
-        await messages.card(scene.case, scene.user_id, request.id)
+        await messages.private_card(scene.case, scene.user_id, request.id)
     return bool(found)
 
 
@@ -344,19 +298,6 @@ def _part(offset: int, shown: int, count: int) -> Html:
     if shown >= count:
         return Html("")
     return fill(words.PART, first=offset + 1, last=offset + shown, total=count)
-
-
-def _turning(
-    tap: Tap, offset: int, shown: int, size: int, search: str = "", *, is_last: bool
-) -> Keyboard:
-    around = []
-    subject = (search,) if search else ()
-    if offset:
-        before = max(offset - size, 0)
-        around.append(Button(words.BUTTON_BACK, buttons.data(tap, before, *subject)))
-    if not is_last and shown:
-        around.append(Button(words.BUTTON_NEXT, buttons.data(tap, offset + shown, *subject)))
-    return (tuple(around),) if around else ()
 
 
 def _edited(reply: Reply) -> Reply:

@@ -5,7 +5,7 @@ import logging
 from telegram import Bot
 from telegram.error import BadRequest
 
-from bot.access import keys, roles
+from bot.access import keys, messages, roles
 from bot.access.case import Case
 from bot.access.refusals import Refused
 from bot.chat.scene import post
@@ -15,7 +15,7 @@ from bot.core import Core
 from bot.texts import keys as words
 from bot.texts import refusals
 from bot.texts.fill import Html, escaped
-from pki.own_key import UnfitRequest, requested_key
+from pki.own_key import Unfit, UnfitRequest, requested_key
 from storage.key_records import KeyWay
 from storage.outbox import Done, Next
 from storage.records import OutboxItem, UserId
@@ -29,12 +29,14 @@ async def fetch(bot: Bot, core: Core, item: OutboxItem) -> Decision:
     Raises:
         TelegramError: the file cannot be had now.
     """
-    said, public_key = await _read(bot, str(item.payload["file"]))
+    said, public_key, is_burnt = await _read(bot, str(item.payload["file"]))
 
     async def answer(case: Case) -> Next:
         user_id = UserId(item.chat_id)
         actor = await roles.identify(case.tx, core.rules, user_id, "")
         told = said
+        if is_burnt:
+            await messages.delete_sent(case, item.chat_id, item.payload.get("message", 0))
         try:
             if public_key is not None:
                 await keys.take(core.case(case.tx, actor), public_key)
@@ -46,19 +48,21 @@ async def fetch(bot: Bot, core: Core, item: OutboxItem) -> Decision:
     return answer
 
 
-async def _read(bot: Bot, file_id: str) -> tuple[Html, str | None]:
-    """What is said of a file, and the public key that it asks a certificate for."""
+async def _read(bot: Bot, file_id: str) -> tuple[Html, str | None, bool]:
+    """What is said of a file, the public key that it asks a certificate for, and whether there is
+    a private one in it.
+    """
     try:
         file = await bot.get_file(file_id)
         # A Bot API server may name a file of its own machine: that is none that was sent.
         if not str(file.file_path).startswith("http"):
-            return escaped(words.FETCH_FAILED), None
+            return escaped(words.FETCH_FAILED), None, False
         content = bytes(await file.download_as_bytearray())
     except BadRequest as error:
         log.info("A file cannot be fetched: %s", error.message)
-        return escaped(words.FETCH_FAILED), None
+        return escaped(words.FETCH_FAILED), None, False
     try:
         key = requested_key(content)
     except UnfitRequest as unfit:
-        return escaped(words.UNFIT[unfit.why]), None
-    return escaped(words.CHOSEN[KeyWay.OWN]), key
+        return escaped(words.UNFIT[unfit.why]), None, unfit.why is Unfit.PRIVATE_KEY
+    return escaped(words.CHOSEN[KeyWay.OWN]), key, False

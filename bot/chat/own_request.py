@@ -15,7 +15,7 @@ from bot.texts import offers as offer_words
 from bot.texts import policy
 from bot.texts import requests as request_words
 from bot.texts.durations import duration_text
-from bot.texts.fill import Html, blocks, fill, lines, moment, plain
+from bot.texts.fill import Html, blocks, fill, lines, moment, plain_in_chat
 from storage.records import LIVE_STATES, OutboxKind, PostedMessage, Request, RequestId
 
 _IN_A_ROW = 3
@@ -44,7 +44,7 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
     template = words.ASKED if admin_reachable else words.ASKED_NOBODY
     heard = await hear(case, request)
     needed, extended = heard.vote(heard.limit), heard.extended
-    whom = await _asked(case, heard) if admin_reachable else ()
+    whom = await asked_by_name(case, heard) if admin_reachable else ()
     notes = await case.tx.request_notes.of(request.id)
     return lines(
         fill(
@@ -78,13 +78,15 @@ def _closed_now(case: Case) -> Html | str:
     return fill(policy.CLOSED_NOW, hours=hours.text, at=moment(hours.opens_at(case.now)))
 
 
-async def _asked(case: Case, heard: Hearing) -> Sequence[str]:
+async def asked_by_name(case: Case, heard: Hearing) -> Sequence[str]:
     """The names of those who can read its card, each once; never the requester's own."""
     people = {heard.requester}
     names = []
     for one in await approvals.asked(case, heard):
         person, account = heard.person_of(one), heard.accounts[one]
-        if person not in people and account is not None and account.reachable is not False:
+        if account is None or account.reachable is False or account.name == str(account.id):
+            continue  # whoever is known by their number only has never written
+        if person not in people:
             people.add(person)
             names.append(account.name)
     return names
@@ -123,7 +125,7 @@ async def nudge(scene: Scene, meant: Meant) -> Reply:
     asked = await reminding.nudge(scene.case, meant.request)
     await _show(scene, meant.request)
     names = [await scene.tx.people.name_of(one) for one in asked]
-    toast = plain(request_words.NUDGED_TOAST, names=views.by_name(names))
+    toast = plain_in_chat(request_words.NUDGED_TOAST, names=views.by_name(names))
     return Reply(toast=Html(toast))
 
 
@@ -134,7 +136,7 @@ async def take_reason(scene: Scene, request_id: RequestId, typed: str) -> Reply:
 
 
 async def _asks(scene: Scene, request: Request, question: str, rows: Keyboard) -> Reply:
-    reachable = await requests.admin_reachable(scene.case)
+    reachable = await requests.reachable(scene.case, request)
     said = await _said(scene.case, request, admin_reachable=reachable)
     back = Button(request_words.BUTTON_BACK, buttons.data(Tap.MINE, request.id))
     return Reply(View(blocks(said, question), (*rows, (back,))), edit=True)

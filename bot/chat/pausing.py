@@ -1,18 +1,19 @@
 """/pause and /resume: who is kept out for a while, and who is back."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from bot.access import days, pausing, revocation, who
 from bot.access.matching import Fits
 from bot.access.permission import Act, require
-from bot.chat import buttons, questions, views
+from bot.chat import buttons, questions, views, whom
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene, say
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import pausing as said
 from bot.texts import questions as asking
-from bot.texts.fill import Html, blocks, escaped, fill, moment, plain
+from bot.texts.fill import Html, blocks, escaped, fill, moment, plain_in_chat
 from storage.pauses import PersonPause
 from storage.records import OutboxKind, Person, UserId
 
@@ -23,7 +24,7 @@ async def pause(scene: Scene, rest: str) -> Reply:
     """/pause [WHO [until DAY]]: at once where exactly one person fits, else a list to tap."""
     require(scene.actor, Act.MANAGE_PEOPLE)
     if not rest:
-        return await _to_pause(scene)
+        return await to_pause(scene)
     name, _, day = rest.partition(_UNTIL)
     until = days.parse_day(day, scene.case.now, scene.case.rules.zone) if day.strip() else None
     fits = await who.people_meant(scene.case, name.strip())
@@ -46,9 +47,14 @@ async def resume(scene: Scene, rest: str) -> Reply:
     """/resume [WHO]."""
     require(scene.actor, Act.MANAGE_PEOPLE)
     if not rest:
-        return await _to_resume(scene)
-    person = await who.one_person(scene.case, rest)
-    return await _resume_now(scene, person.id)
+        return await _to_resume(scene, await scene.tx.pauses.all())
+    fits = await who.people_meant(scene.case, rest)
+    if fits.exactly_one:
+        return await _resume_now(scene, fits.people[0].id)
+    paused = await scene.tx.pauses.some(person.id for person in (*fits.people, *fits.near))
+    if not paused:
+        raise who.not_one(rest, fits)
+    return await _to_resume(scene, paused.values())
 
 
 async def tap_resume(scene: Scene, meant: Meant) -> Reply:
@@ -67,8 +73,9 @@ async def button(scene: Scene, person: Person) -> Button:
     """What may be done about one person who is shown."""
     pause = await scene.tx.pauses.of(person.id)
     if pause is not None:
-        return _back(person.name, pause)
-    return Button(said.BUTTON_PAUSE.format(name=person.name), buttons.data(Tap.PAUSE, person.id))
+        return _back(await who.name_of(scene.tx, person.id), pause)
+    name = await who.name_of(scene.tx, person.id)
+    return Button(said.BUTTON_PAUSE.format(name=name), buttons.data(Tap.PAUSE, person.id))
 
 
 def line(pause: PersonPause | None) -> Html:
@@ -102,28 +109,35 @@ async def _resume_now(scene: Scene, user_id: UserId) -> Reply:
         return say(fill(said.RESUMED_NOTHING, name=name))
     payload = {"person": user_id}
     await scene.tx.outbox.add(scene.chat, OutboxKind.RESUME, payload, now=scene.case.now)
-    return Reply(toast=Html(plain(said.RESUMING, name=name)))
+    return Reply(toast=Html(plain_in_chat(said.RESUMING, name=name)))
 
 
-async def _to_pause(scene: Scene) -> Reply:
-    people = await scene.tx.people.listed(offset=0, limit=views.BUTTONS_SHOWN)
-    if not people:
+async def to_pause(scene: Scene, meant: Meant | None = None, search: str = "") -> Reply:
+    """/pause without a name: the allowlist, to tap; or those of many on it whose names have these
+    words."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    offset, search = (meant.page or 0, meant.search) if meant is not None else (0, search)
+    keyboard = await whom.listed(
+        scene, search, offset, label=said.BUTTON_PAUSE, each=Tap.PAUSE, all_=Tap.PAUSE_LIST
+    )
+    if not keyboard:
         return say(words.USERS_NONE)
-    rows = await views.person_buttons(scene.tx, people, said.BUTTON_PAUSE, Tap.PAUSE)
-    view = views.choice(said.CHOOSE_PAUSE, rows, "/pause ID")
-    return Reply(View(blocks(view.text, said.USAGE), view.keyboard))
+    text = blocks(said.CHOOSE_PAUSE, "" if search else Html(said.USAGE))
+    return Reply(View(text, keyboard), edit=meant is not None)
 
 
 async def _choice(scene: Scene, name: str, fits: Fits) -> Reply:
     candidates = [person for person in (*fits.people, *fits.near) if person.allowed]
+    if search := await whom.searched(scene, fits, name, shown=len(candidates)):
+        return await to_pause(scene, search=search)
     if not candidates:
         raise who.not_one(name, Fits())
     rows = await views.person_buttons(scene.tx, candidates, said.BUTTON_PAUSE, Tap.PAUSE)
     return Reply(views.choice(words.CHOOSE_AMONG, rows, "/pause ID until DAY"))
 
 
-async def _to_resume(scene: Scene) -> Reply:
-    paused = {one.user_id: one for one in await scene.tx.pauses.all()}
+async def _to_resume(scene: Scene, pauses: Iterable[PersonPause]) -> Reply:
+    paused = {one.user_id: one for one in pauses}
     people = [*(await scene.tx.people.some(paused)).values()]
     if not people:
         return say(said.NOBODY_PAUSED)

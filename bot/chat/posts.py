@@ -161,7 +161,8 @@ class Posts:
             case = self._core.case(tx, THE_BOT)
             request = await tx.requests.get(RequestId(item.payload["request"]))
             assert request is not None
-            return UserId(item.chat_id) in await reminding.still_asked(case, request)
+            asked = await reminding.still_asked(case, request)
+            return bool(asked) if (viewer := _viewer(item)) is None else viewer in asked
 
     async def asked(self, item: OutboxItem) -> Next | Decision:
         """A request, for its requester; remembered, too."""
@@ -257,15 +258,17 @@ class Posts:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
         async with self._database.reading() as tx:
             grants = await tx.grants.some(list(map(GrantId, item.payload["grants"])))
-        # Whoever was resumed meanwhile is not out any more.
-        grant_ids = [one.id for one in grants if one.pause or one.state not in LIVE_STATES]
+            # Whoever was resumed meanwhile is not out any more.
+            grant_ids = [one.id for one in grants if one.pause or one.state not in LIVE_STATES]
+            proofs = await tx.proofs.of(grant_ids)
         if not grant_ids:
             return Done()
-        receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         said = "said" in item.payload
-        if not receipt.tried or (item.payload["look"] and not said and not receipt.settled):
+        # Before every server was tried at least once there is nothing to say.
+        is_tried = all(proof.attempts or proof.dropped_at for proof in proofs)
+        if not is_tried or (item.payload["look"] and not said):
             await self._enforcer.enforce(grant_ids)
-            receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
+        receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         # An ordinary end is nobody's news while its proof may come by itself.
         is_quiet = "if_unproved" in item.payload and not said
         if is_quiet and (receipt.settled or self._clock() - item.created_at < _QUIET):
@@ -477,5 +480,10 @@ async def _request_now(case: Case, item: OutboxItem, kind: OutboxKind) -> View:
     request = await case.tx.requests.get(RequestId(item.payload["request"]))
     assert request is not None
     if kind is OutboxKind.CARD:
-        return await cards.card(case, request, UserId(item.chat_id))
-    return await cards.asked(case, request, admin_reachable=await requests.admin_reachable(case))
+        return await cards.card(case, request, _viewer(item))
+    return await cards.asked(case, request, admin_reachable=await requests.reachable(case, request))
+
+
+def _viewer(item: OutboxItem) -> UserId | None:
+    """Whose private chat it is for; None where a group holds the cards."""
+    return UserId(item.chat_id) if item.chat_id > 0 else None

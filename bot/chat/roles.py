@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from bot.access import appointing, roles, who
+from bot.access import appointing, who
 from bot.access.appointing import Appointed
 from bot.access.matching import as_user_id
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat.scene import Reply, Scene, say
 from bot.texts import roles as words
-from bot.texts.fill import Html, blocks, fill, lines, plain
+from bot.texts.fill import Html, blocks, fill, lines, plain_in_chat
 from storage.group_records import GroupName
 from storage.records import Person, UserId
 from storage.role_records import Appointment, Role
@@ -36,9 +36,10 @@ async def role(scene: Scene, rest: str) -> Reply:
     if wanted == _NO_ROLE:
         if typed[at + 1 :]:
             raise Refused(Refusal.ROLE_GROUPS)
-        return say(_done(await appointing.dismiss(scene.case, user_id)))
+        return say(await _done(scene, await appointing.dismiss(scene.case, user_id)))
     names = [GroupName(word.lower().strip(",")) for word in typed[at + 1 :]]
-    return say(_done(await appointing.appoint(scene.case, user_id, Role(wanted or ""), names)))
+    done = await appointing.appoint(scene.case, user_id, Role(wanted or ""), names)
+    return say(await _done(scene, done))
 
 
 async def _person(scene: Scene, typed: Sequence[str]) -> Person:
@@ -78,7 +79,7 @@ async def listed(scene: Scene) -> Html:
 def title(given: Appointment) -> str:
     """For example `approver for dev`."""
     if given.role is Role.APPROVER and given.groups:
-        return plain(words.APPROVER_OF, groups=", ".join(given.groups))
+        return plain_in_chat(words.APPROVER_OF, groups=", ".join(given.groups))
     return words.NAMES[given.role]
 
 
@@ -90,7 +91,7 @@ async def help_of_role(scene: Scene) -> Html:
     if theirs is None:
         return Html("")
     if not theirs:
-        return Html(words.HELP_APPROVER_NOBODY)
+        return fill(words.HELP_APPROVER_NOBODY, id=scene.user_id)
     return fill(words.HELP_APPROVER, groups=", ".join(sorted(theirs)))
 
 
@@ -99,14 +100,14 @@ async def _listing(scene: Scene) -> Html:
 
 
 async def _one(scene: Scene, person: Person) -> Html:
-    actor = await roles.identify(scene.tx, scene.case.rules, person.id, person.name)
+    name = await who.name_of(scene.tx, person.id)
     given = await scene.tx.roles.get(person.id)
     if _is_by_settings(scene, person.id):
-        said = fill(words.IS, name=actor.name, role=words.BY_SETTINGS)
+        said = fill(words.IS, name=name, role=words.BY_SETTINGS)
     elif given is None:
-        said = fill(words.IS_NOTHING, name=actor.name)
+        said = fill(words.IS_NOTHING, name=name)
     else:
-        said = fill(words.IS, name=actor.name, role=title(given))
+        said = fill(words.IS, name=name, role=title(given))
     return blocks(said, words.HOW)
 
 
@@ -119,10 +120,10 @@ def _role(word: str) -> str | None:
     return lowered if lowered == _NO_ROLE or lowered in {*Role} else None
 
 
-def _done(done: Appointed) -> Html:
-    person = done.person
+async def _done(scene: Scene, done: Appointed) -> Html:
+    name = await who.name_of(scene.tx, done.person.id)
     if done.role is None:
-        return fill(words.TAKEN, name=person.name)
+        return fill(words.TAKEN, name=name)
     if done.role is Role.APPROVER and not done.groups:
-        return fill(words.GIVEN_NO_GROUP, name=person.name, id=person.id)
-    return fill(words.GIVEN[done.role], name=person.name, groups=", ".join(done.groups))
+        return fill(words.GIVEN_NO_GROUP, name=name, id=done.person.id)
+    return fill(words.GIVEN[done.role], name=name, groups=", ".join(done.groups))

@@ -24,6 +24,8 @@ class Scene:
     passphrases: Passphrases = field(default_factory=Passphrases)
     # The update as it came; of a command that waited, the one that held it.
     item: InboxItem | None = None
+    # Where the message is whose button was tapped, if not in the private chat: the cards' group.
+    group: ChatId | None = None
 
     @property
     def tx(self) -> Transaction:
@@ -38,6 +40,16 @@ class Scene:
     def chat(self) -> ChatId:
         """The private chat with whoever acts."""
         return ChatId(self.user_id)
+
+    @property
+    def place(self) -> ChatId:
+        """The chat with the message whose button was tapped."""
+        return self.chat if self.group is None else self.group
+
+    @property
+    def viewer(self) -> UserId | None:
+        """For whom a card is that is shown there; None: for a group."""
+        return self.user_id if self.group is None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,7 +304,7 @@ class Sender:
             steps_aside = isinstance(what, Later) and what.attempts >= PATIENCE
             is_first = item.attempts < PATIENCE and (steps_aside or isinstance(what, SetAside))
             if item.kind is OutboxKind.CARD and is_first:
-                await requests.card_undelivered(case, item.payload["request"])
+                await requests.card_undelivered(case, item.payload["request"], item.chat_id)
 
     def _after(self, item: OutboxItem, failure: Failure) -> Next:
         """What comes after a failure at the far end."""

@@ -3,7 +3,17 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from bot.access import asking, extending, grants, messages, people, requests, revocation, undoing
+from bot.access import (
+    asking,
+    extending,
+    grants,
+    messages,
+    people,
+    requests,
+    revocation,
+    undoing,
+    who,
+)
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from bot.chat import (
@@ -22,6 +32,7 @@ from bot.chat import (
     late,
     leaving,
     lists,
+    longer,
     member_commands,
     more_time,
     not_me,
@@ -35,18 +46,20 @@ from bot.chat import (
     strangers,
     trouble,
     views,
+    whom,
 )
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import Reply, Scene
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import life, policy
-from bot.texts.fill import Html, fill, moment, plain
+from bot.texts.fill import Html, fill, moment, plain_in_chat
 from storage.records import UNPROVED_STATES, Grant, OutboxKind, PostedMessage, Request
 
 # Buttons on messages that are kept up to date until their request is decided.
 _REMEMBERED = {
     Tap.APPROVE: OutboxKind.CARD,
+    Tap.LONGER: OutboxKind.CARD,
     Tap.DENY: OutboxKind.CARD,
     Tap.DENY_WHY: OutboxKind.CARD,
     Tap.DENY_SO: OutboxKind.CARD,
@@ -96,7 +109,7 @@ async def mend_stale(scene: Scene, meant: Meant) -> None:
     if kind is None:
         return
     subject = meant.grant or str(meant.request)
-    tapped = PostedMessage(scene.chat, scene.message_id, kind, subject, scene.case.now)
+    tapped = PostedMessage(scene.place, scene.message_id, kind, subject, scene.case.now)
     if kind is OutboxKind.DELIVER:
         await messages.edit(scene.case, tapped)
     else:
@@ -114,9 +127,9 @@ async def _edit_if_unknown(scene: Scene, meant: Meant) -> None:
     if kind is None or scene.message_id is None:
         return
     subject = str(meant.request)
-    tapped = PostedMessage(scene.chat, scene.message_id, kind, subject, scene.case.now)
+    tapped = PostedMessage(scene.place, scene.message_id, kind, subject, scene.case.now)
     known = await scene.tx.posted.about(kind, subject)
-    if all((one.chat_id, one.message_id) != (scene.chat, scene.message_id) for one in known):
+    if all((one.chat_id, one.message_id) != (scene.place, scene.message_id) for one in known):
         await messages.edit_card(scene.case, tapped)
 
 
@@ -125,12 +138,12 @@ async def _approve(scene: Scene, meant: Meant) -> Reply:
     await mend(scene, meant)
     # A toast is plain text: escaped, O'Brien would read O&#x27;Brien.
     if isinstance(done, requests.Agreed):
-        return Reply(toast=Html(plain(words.AGREED_TOAST, count=done.missing)))
+        return Reply(toast=Html(plain_in_chat(words.AGREED_TOAST, count=done.missing)))
     if isinstance(done, requests.Scheduled):
-        return Reply(toast=Html(plain(policy.SCHEDULED_TOAST, name=done.requester.name)))
+        return Reply(toast=Html(plain_in_chat(policy.SCHEDULED_TOAST, name=done.requester.name)))
     is_closed = done.requester.reachable is False
     toast = words.APPROVED_BLOCKED_TOAST if is_closed else words.APPROVED_TOAST
-    return Reply(toast=Html(plain(toast, name=done.requester.name)))
+    return Reply(toast=Html(plain_in_chat(toast, name=done.requester.name)))
 
 
 async def _deny(scene: Scene, meant: Meant) -> Reply:
@@ -141,9 +154,9 @@ async def _deny(scene: Scene, meant: Meant) -> Reply:
 
 async def _undo(scene: Scene, meant: Meant) -> Reply:
     done = await undoing.undo(scene.case, meant.request)
-    name = await scene.tx.people.name_of(done.request.user_id)
+    name = await who.name_of(scene.tx, done.request.user_id)
     text = life.UNDONE_YES_TOAST if done.ended else life.UNDONE_NO_TOAST
-    return Reply(toast=Html(plain(text, name=name)))
+    return Reply(toast=Html(plain_in_chat(text, name=name)))
 
 
 async def _cancel(scene: Scene, meant: Meant) -> Reply:
@@ -281,6 +294,7 @@ async def _cutting(scene: Scene, ended: list[Grant]) -> Reply:
 # Each does what its button says, once; a second tap finds it done.
 ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.APPROVE: _approve,
+    Tap.LONGER: longer.ask,
     Tap.DENY: _deny,
     Tap.DENY_WHY: denying.ask_why,
     Tap.DENY_SO: _deny,
@@ -339,8 +353,9 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.GRANTS: lists.turn_grants,
     Tap.USERS: lists.turn_users,
     Tap.PENDING: lists.turn_pending,
-    Tap.REVOKE_LIST: lists.to_revoke,
-    Tap.REMOVE_LIST: lists.to_remove,
+    Tap.REVOKE_LIST: whom.to_revoke,
+    Tap.REMOVE_LIST: whom.to_remove,
+    Tap.PAUSE_LIST: pausing.to_pause,
     Tap.PAUSE: pausing.tap_pause,
     Tap.PAUSE_YES: pausing.tap_pause,
     Tap.RESUME: pausing.tap_resume,

@@ -1,16 +1,25 @@
 """It doesn't work: three questions by tap, what is known, and a note to the admins."""
 
-from bot.access import requests, trouble
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.access import requests, revocation, trouble
 from bot.access.case import Case
+from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal, Refused
 from bot.access.trouble import Seen
 from bot.chat import buttons
 from bot.chat.buttons import Button, Keyboard, Meant, Tap
-from bot.chat.scene import Reply, Scene
+from bot.chat.scene import Reply, Scene, post
+from bot.chat.sender import Decision
 from bot.chat.views import View
+from bot.core import Core
+from bot.fleet.knocks import heard_of
 from bot.texts import trouble as words
 from bot.texts.fill import Html, blocks, escaped, fill, lines, moment
-from storage.records import Grant, GrantId, Payload
+from storage.outbox import Done, Next
+from storage.records import Grant, GrantId, OutboxItem, Payload
+from vpn.proof.management import Knocked
 
 # In the order in which they are asked.
 _ANSWERS = (words.WHAT, words.DEVICE, words.PLACE)
@@ -35,6 +44,40 @@ async def ask(scene: Scene, meant: Meant) -> Reply:
     return Reply(View(blocks(told, _told(grant, known), escaped(advice))), edit=True)
 
 
+async def look(core: Core, item: OutboxItem) -> Decision:
+    """Asks the servers of a profile what they saw of it, and tells its owner and the admins."""
+    async with core.database.reading() as tx:
+        case = core.case(tx, THE_BOT)
+        grant = await revocation.known_grant(tx, GrantId(item.payload["grant"]))
+        addresses = await trouble.addresses(case, grant)
+    heard = [
+        {"server": one.server, "at": one.at.isoformat(), "outcome": one.outcome, "why": one.why}
+        for one in await heard_of(core, grant, addresses)
+    ]
+
+    async def tell(case: Case) -> Next:
+        if heard:
+            await post(case.tx, item.chat_id, View(_heard(heard)), case.now)
+        await trouble.tell(case, item.payload, heard)
+        return Done()
+
+    return tell
+
+
+def _heard(heard: Sequence[Payload]) -> Html:
+    return lines(
+        *(
+            fill(
+                words.HEARD[Knocked(one["outcome"])],
+                server=one["server"],
+                at=moment(datetime.fromisoformat(one["at"])),
+                why=one["why"],
+            )
+            for one in heard
+        )
+    )
+
+
 async def note(case: Case, values: Payload) -> Html:
     """What an admin reads of it, as things are when it is sent."""
     grant = await case.tx.grants.get(GrantId(values["grant"]))
@@ -52,7 +95,8 @@ async def note(case: Case, values: Payload) -> Html:
     )
     known = await trouble.seen(case, grant)
     where = fill(words.NOTE_FROM, address=known.last.address) if known.last else ""
-    return blocks(head, lines(_told(grant, known), where))
+    # A version before this one noted nothing of what servers saw.
+    return blocks(head, _heard(values.get("heard", ())), lines(_told(grant, known), where))
 
 
 def _told(grant: Grant, known: Seen) -> Html:

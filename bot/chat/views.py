@@ -21,7 +21,7 @@ from bot.texts import policy as policy_words
 from bot.texts import requests as request_words
 from bot.texts import trouble as trouble_words
 from bot.texts.durations import duration_text
-from bot.texts.fill import Html, blocks, fill, lines, moment, plain, utc
+from bot.texts.fill import Html, blocks, fill, lines, moment, plain_in_chat, utc
 from bot.texts.online import amount
 from storage.devices import Device
 from storage.pauses import PersonPause
@@ -325,10 +325,10 @@ def by_name(people: Sequence[str]) -> str:
     """A few people by name, and how many others there are."""
     shown, rest = people[:_PEOPLE_NAMED], len(people) - _PEOPLE_NAMED
     if rest > 0:
-        return plain(request_words.NAMES_AND_MORE, names=", ".join(shown), count=rest)
+        return plain_in_chat(request_words.NAMES_AND_MORE, names=", ".join(shown), count=rest)
     *first, last = shown
     names = ", ".join(first)
-    return plain(request_words.NAMES_AND_LAST, names=names, last=last) if first else last
+    return plain_in_chat(request_words.NAMES_AND_LAST, names=names, last=last) if first else last
 
 
 def more(total: int, listing: str, *, shown: int = SHOWN) -> str:
@@ -361,6 +361,6 @@ def grant_buttons(grants: Sequence[Grant]) -> list[Button]:
 
 def choice(text: str, rows: Sequence[Button], command: str) -> View:
     """A list to tap; where it is cut, the command that reaches the others."""
-    rest = len(rows) - BUTTONS_SHOWN
-    said = fill(words.AND_MORE_TO_CHOOSE, count=rest, command=command) if rest > 0 else ""
+    is_cut = len(rows) > BUTTONS_SHOWN
+    said = fill(words.NOT_ALL_TO_CHOOSE, command=command) if is_cut else ""
     return View(blocks(text, said), tuple((row,) for row in rows[:BUTTONS_SHOWN]))

@@ -21,11 +21,11 @@ class Votes:
     counts: bool
 
 
-async def votes(case: Case, heard: Hearing, viewer: UserId) -> Votes:
+async def votes(case: Case, heard: Hearing, viewer: UserId | None) -> Votes:
     """Nothing is said where one yes of any admin decides.
 
     Args:
-        viewer: the reader, by the account that they are known by.
+        viewer: the reader, by the account that they are known by; None: whoever may decide.
     """
     given = await approvals.given(case, heard)
     vote = heard.vote(min([heard.limit, *(one.duration for one in given)]))
@@ -42,5 +42,6 @@ async def votes(case: Case, heard: Hearing, viewer: UserId) -> Votes:
         said.append(
             fill(group_words.CARD_QUORUM, group=quorum.group, count=quorum.needed, names=shown)
         )
-    others = {one.person for one in given if one.person != viewer}
-    return Votes(said, vote.counts(viewer, others))
+    agreed = {one.person for one in given}
+    readers = {heard.person_of(one) for one in heard.deciders} if viewer is None else {viewer}
+    return Votes(said, any(vote.counts(one, agreed - {one}) for one in readers))

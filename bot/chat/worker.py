@@ -54,7 +54,7 @@ from bot.process.reserve import Reserve
 from bot.texts import chat as words
 from bot.texts import keys as key_words
 from bot.texts import refusals
-from bot.texts.fill import Html, cut, fill, plain
+from bot.texts.fill import Html, cut, fill, plain_in_chat
 from storage.errors import is_full, is_passing
 from storage.records import ChatId, InboxItem, OutboxKind, UserId
 from storage.transaction import Transaction
@@ -76,6 +76,7 @@ _AUDITED = frozenset(
         Refusal.FORWARDED,
         Refusal.OWN_REQUEST,
         Refusal.OWN_STANDING,
+        Refusal.GROUP_DECIDES,
         Refusal.OWN_PAUSE,
         Refusal.SEVERAL_APPOINT,
         Refusal.OTHER_GROUP,
@@ -266,6 +267,8 @@ class Worker:
         if not await tx.inbox.finish(item.update_id):
             return SILENT
         match incoming:
+            case Tapped(group=int(group)) if group != await self._cards_group(tx):
+                pass
             case Typed() | Forwarded() | Picked() | Tapped():
                 return await self._person(tx, item, incoming)
             case InGroup(chat_id, command, bot, topic):
@@ -280,7 +283,7 @@ class Worker:
                 await tx.people.set_reachable(user_id, reachable=False)
             case Membership(chat_id, user_id, is_member):
                 case = self._core.case(tx, THE_BOT)
-                if chat_id == await leaving.group(case):
+                if chat_id == await case.group_now(case.rules.group):
                     await leaving.in_group(case, user_id, is_member=is_member)
             case GroupMoved(before, now_it_is):
                 await leaving.group_moved(self._core.case(tx, THE_BOT), before, now_it_is)
@@ -290,13 +293,18 @@ class Worker:
         await tx.inbox.forget(item.update_id)
         return SILENT
 
+    async def _cards_group(self, tx: Transaction) -> ChatId | None:
+        return await self._core.case(tx, THE_BOT).group_now(self._core.rules.cards_group)
+
     async def _person(self, tx: Transaction, item: InboxItem, incoming: Acted) -> Reply:
         sender, now = incoming.sender, self._since_boot()
-        await self._note_sender(tx, sender)
+        group = incoming.group if isinstance(incoming, Tapped) else None
+        await self._note_sender(tx, sender, is_private=group is None)
         actor = await roles.identify(tx, self._core.rules, sender.user_id, sender.name)
         case = self._core.case(tx, actor)
         message_id = incoming.message_id if isinstance(incoming, Tapped) else None
-        scene = Scene(case, sender.user_id, message_id, self._core.passphrases, item)
+        place = None if group is None else ChatId(group)
+        scene = Scene(case, sender.user_id, message_id, self._core.passphrases, item, place)
         is_heard = self._revokes(incoming) or not actor.is_known
         if not is_heard and not self._limits.acts_for(actor, now):
             if self._limits.warns(sender.user_id, now):
@@ -327,7 +335,7 @@ class Worker:
             instead_of = message_id if reply.edit else None
             await post(
                 tx,
-                scene.chat,
+                scene.place if reply.edit else scene.chat,
                 reply.view,
                 case.now,
                 instead_of=instead_of,
@@ -336,13 +344,18 @@ class Worker:
             )
         return reply
 
-    async def _note_sender(self, tx: Transaction, sender: Sender) -> None:
-        """Whoever writes can be written to, and has their username from now on."""
-        if sender.user_id in self._core.rules.admins:
-            name = sender.name or str(sender.user_id)
-            await tx.people.know(sender.user_id, name, self._clock())
+    async def _note_sender(self, tx: Transaction, sender: Sender, *, is_private: bool) -> None:
+        """Whoever writes can be written to, and has their username from now on.
+
+        Whoever was known by their number only is known by name.
+        """
+        number = str(sender.user_id)
+        known = await tx.people.get(sender.user_id)
+        if sender.user_id in self._core.rules.admins or (known and known.name == number):
+            await tx.people.know(sender.user_id, sender.name or number, self._clock())
         await tx.people.note_username(sender.user_id, sender.username, self._clock())
-        await reached(self._core.case(tx, THE_BOT), sender.user_id)
+        if is_private:
+            await reached(self._core.case(tx, THE_BOT), sender.user_id)
 
     async def _set_aside(self, item: InboxItem, error: str, *, apologise: bool = False) -> None:
         async with self._database.writing() as tx:
@@ -372,7 +385,7 @@ class Worker:
         if passphrase is None:
             await self._answer(query_id, replace(reply, toast=Html(key_words.SHOWN_JUST_NOW)))
             return
-        text = plain(key_words.SHOWN, passphrase=passphrase)
+        text = plain_in_chat(key_words.SHOWN, passphrase=passphrase)
         failed = await self._answer(query_id, replace(reply, toast=Html(text)))
         if failed not in {None, Outcome.UNKNOWN}:
             # Nobody has seen it: the next tap shows it.
@@ -405,8 +418,8 @@ async def _reply(scene: Scene, item: InboxItem, incoming: Acted) -> Reply:
         if command is not None and command.is_for_admins:
             raise Refused(Refusal.FORWARDED)
         return await _said(scene, words.ONLY_NEW_MESSAGES)
-    if incoming.file is not None and not incoming.command and scene.actor.is_known:
-        return await keys.take_file(scene, incoming.file)
+    if scene.actor.is_known and (said := await keys.take_sent(scene, incoming)) is not None:
+        return said
     answer = await replies.answer(scene, incoming)
     if command is None:
         return answer or await guesses.answer(scene, incoming)
@@ -449,5 +462,6 @@ def _as_sent(incoming: Acted) -> str:
         return incoming.data
     if isinstance(incoming, Picked):
         return "picked"
-    typed = f"/{incoming.command}"
-    return typed if isinstance(incoming, Typed) else f"forwarded {typed}"
+    if isinstance(incoming, Forwarded):
+        return f"forwarded /{incoming.command}"
+    return f"/{incoming.command} {incoming.rest}".rstrip()

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from shlex import quote
 from typing import Annotated
 
 import typer
 
+from bot.cli.bots_unit import RELOAD, write_access
 from bot.cli.shared import operator, say, with_office
 from bot.cli.ssh import HostKey, Sudo, confirm, way_in
 from bot.office import Office
@@ -200,24 +200,10 @@ def _advice(done: AdoptionResult) -> Iterator[str]:
 
 def _write_access(done: AdoptionResult) -> Iterator[str]:
     """Under systemd the bot may write where its unit says, and nowhere else."""
-    folders = done.examined.writable_folders
-    if not folders or done.server.ssh is not None:
+    if done.server.ssh is not None:
         return
-    # With a '-' a folder that is gone one day does not keep the bot from starting.
-    paths = " ".join(_in_unit(f"-/{folder}") for folder in folders)
-    # printf takes a backslash and a percent sign for its own.
-    text = paths.replace("\\", "\\\\").replace("%", "%%")
-    drop_in = "/etc/systemd/system/vpnbot.service.d"
-    content = quote(f"[Service]\\nReadWritePaths={text}\\n")
-    yield words.UNIT
-    yield f"  mkdir -p {drop_in}"
-    yield f"  printf {content} > {drop_in}/{done.server.name}.conf"
-    yield "  systemctl daemon-reload && systemctl try-restart vpnbot"
-
-
-def _in_unit(path: str) -> str:
-    """As a unit's setting reads it, see systemd.syntax(7) and systemd.unit(5), SPECIFIERS."""
-    if quote(path) == path:
-        return path.replace("%", "%%")
-    inner = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'"{inner}"'
+    folders = (PurePosixPath("/", folder) for folder in done.examined.writable_folders)
+    lines = write_access(done.server.name, folders)
+    if lines:
+        yield words.UNIT
+        yield from (f"  {line}" for line in (*lines, RELOAD))

@@ -5,6 +5,7 @@ Nothing is written here. Each answer is checked at once.
 
 import asyncio
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import SecretStr
 from telegram.error import TelegramError
 
+from bot.access.matching import as_user_id
 from bot.access.people import parse_user_id
 from bot.cli.asking import Asker
 from bot.cli.server_choice import ServerFlags, choose_server
@@ -193,7 +195,9 @@ def _by_proxy(settings: Settings, token: str, asker: Asker) -> tuple[Settings, s
         try:
             return tried, _username(tried, token)
         except TelegramError as error:
-            raise BadSettings(f"Telegram doesn't answer: {reason_of(error)}.") from None
+            # What was typed here is no setting yet.
+            reason = reason_of(error).replace(f" ({PROXY})", "")
+            raise BadSettings(f"Telegram doesn't answer: {reason}.") from None
 
     found: tuple[Settings, str | None] = (settings, None)
     if not asker.silent:
@@ -216,7 +220,15 @@ def _admins(settings: Settings, flags: Flags, asker: Asker) -> str:
 
 
 def _check_admins(text: str) -> str:
-    ids = [parse_user_id(part.strip()) for part in text.split(",") if part.strip()]
+    # Before there is a bot, no /start can tell anybody's.
+    parts = re.split(r"[,;\s]+", text.strip(" ,;"))
+    wrong = next((part for part in parts if part and as_user_id(part) is None), None)
+    if wrong is not None:
+        raise BadSettings(
+            f"“{wrong}” isn't a Telegram id. That's a number; Telegram Desktop shows yours in your "
+            "profile, once Settings › Advanced › Experimental settings › Show Peer IDs is on."
+        )
+    ids = [parse_user_id(part) for part in parts if part]
     if not ids:
         raise BadSettings("At least one admin is needed, or nobody could approve anything.")
     return ",".join(map(str, dict.fromkeys(ids)))

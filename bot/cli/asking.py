@@ -1,15 +1,14 @@
 """Questions at the terminal."""
 
-import getpass
 import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 from bot.access.refusals import Refused
 from bot.cli.shared import say
+from bot.cli.typed import typed
 from bot.errors import BadSettings, NotDone, VpnbotError
 from bot.office import Office
-from bot.shown import one_line
 from bot.texts.refusals import in_terminal
 from pki.errors import PkiError
 from pki.passphrase import check_new_passphrase
@@ -68,11 +67,20 @@ class Asker:
 
 
 def _read(question: str, *, hidden: bool = False) -> str:
-    shown = one_line(question)
     try:
-        return getpass.getpass(shown) if hidden else input(shown)
-    except (EOFError, KeyboardInterrupt):
+        return typed(question, hidden=hidden)
+    except KeyboardInterrupt:
         raise NotDone("Nothing was done.") from None
+
+
+def require_yes(question: str, *, yes: bool) -> None:
+    """Asks whoever sits at a terminal before something ends; a script is taken at its word.
+
+    Raises:
+        NotDone: they didn't say yes.
+    """
+    if not (yes or not sys.stdin.isatty() or Asker(unattended=False).agrees(question)):
+        raise NotDone("Nothing was done.")
 
 
 def new_passphrase(office: Office) -> str:
@@ -90,8 +98,8 @@ def new_passphrase(office: Office) -> str:
         raise BadSettings(
             "VPNBOT_CA_PASSPHRASE_FILE isn't set: name a file that holds the CA's passphrase."
         )
-    first = getpass.getpass("A new passphrase for the CA: ")
+    first = typed("A new passphrase for the CA: ", hidden=True)
     check_new_passphrase(first)
-    if first != getpass.getpass("Once more: "):
+    if first != typed("Once more: ", hidden=True):
         raise BadSettings("The two passphrases differ; nothing was made. Try again.")
     return first

@@ -17,7 +17,8 @@ from bot.access.durations import parse_duration
 from bot.access.permission import telegram_key
 from bot.access.refusals import Refused
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import AsJson, cell, in_json, operator, say, show, stamp, with_office
+from bot.cli.printing import cell, show
+from bot.cli.shared import AsJson, in_json, operator, say, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.shown import one_line
@@ -78,7 +79,12 @@ def show_(
             rows = [_object(entry) for entry in await tx.audit.newest(last, wanted)]
             if not as_json:
                 await _name(case, rows)
-        show(rows, ("seq", "at", "actor", "action", "subject", "detail"), as_json=as_json)
+        show(
+            rows,
+            ("seq", "at", "actor", "action", "subject", "detail"),
+            as_json=as_json,
+            none="No row of the trail is like that.",
+        )
 
     with_office(work)
 
@@ -193,7 +199,7 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise NotDone(
-            f"“{text}” isn’t a time: write 7d for a week ago, or 2026-03-02T14:00."
+            f"“{text}” isn't a time: write 7d for a week ago, or 2026-03-02T14:00."
         ) from None
 
 

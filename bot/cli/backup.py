@@ -2,14 +2,14 @@
 
 import asyncio
 import sys
-from getpass import getpass
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
 
 import typer
 
-from bot.cli.shared import operator, say, settings_of_owner, with_office
+from bot.cli.shared import operator, say, say_steps, settings_of_owner, with_office
+from bot.cli.typed import typed
 from bot.errors import BadSettings
 from bot.office import Office
 from bot.process.privileges import as_root
@@ -73,10 +73,16 @@ def restore(
         f"with access: {restored.grants}."
     )
     say("What was revoked since stays dead where a server still has its list of revocations.")
-    say("Look through: vpnbot user list, vpnbot grant list; then run: vpnbot doctor")
-    say("On a new machine: vpnbot init, which asks for the token and the passphrase again")
-    for server in restored.servers:
-        say(f"On a new machine: vpnbot server deploy {quote(server)} --directory DIR")
+    steps = [
+        "on a new machine: vpnbot init   (it asks for the token and the passphrase again)",
+        *(
+            f"on a new machine: vpnbot server deploy {quote(server)} --directory DIR"
+            for server in restored.servers
+        ),
+        "look through: vpnbot user list; vpnbot grant list",
+        "vpnbot doctor",
+    ]
+    say_steps(steps)
 
 
 def _secret(path: Path | None, *, new: bool) -> str:
@@ -98,12 +104,12 @@ def _typed(*, new: bool) -> str:
     if not sys.stdin.isatty():
         raise BadSettings(f"{_FLAG} is missing: name a file that holds the backup's passphrase.")
     # Spaces around it are no part of it, as in a file.
-    secret = getpass("Passphrase of the backup: ").strip()
+    secret = typed("Passphrase of the backup: ", hidden=True).strip()
     if not secret:
         raise BadSettings("The passphrase is empty; nothing was done. Try again.")
     if not new:
         return secret
     check_new_passphrase(secret)
-    if secret != getpass("Once more: ").strip():
+    if secret != typed("Once more: ", hidden=True).strip():
         raise BadSettings("The two passphrases differ; nothing was made. Try again.")
     return secret

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli.shared import say, show, with_office
+from bot.cli.shared import in_json, say, with_office
 from bot.errors import NotDone
 from bot.fleet.members import address_sets
 from bot.office import Office
@@ -51,7 +51,7 @@ def firewall(
             sets = await address_sets(tx, server.name)
         match form:
             case Format.JSON:
-                show(_objects(sets), (), as_json=True)
+                print(in_json(_objects(sets), indent=2))
             case Format.NFT:
                 _say_each(as_nft(table or table_name(server.name), sets))
             case Format.IPSET:

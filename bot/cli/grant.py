@@ -22,7 +22,7 @@ from bot.handover.delivery import Came, Delivery, Outcome
 from bot.handover.profiles import Profile
 from bot.office import Office
 from bot.process.locks import locked
-from bot.process.privileges import as_root
+from bot.process.named_files import as_root_at
 from bot.texts.durations import duration_text
 from bot.texts.fill import utc
 from pki.private_files import create_file
@@ -70,6 +70,13 @@ def issue(
         raise NotDone(f"{target} exists already; name a new file.")
     if not target.parent.is_dir():
         raise NotDone(f"There is no folder {target.parent}; make it, or name a file elsewhere.")
+    try:
+        with as_root_at(target):
+            pass
+    except OSError as error:
+        raise NotDone(
+            f"{target} can't be written ({error.strerror}); name a file in another folder."
+        ) from error
 
     async def work(office: Office) -> None:
         # Without these there is no profile; better to know before anything is recorded.
@@ -190,16 +197,26 @@ class FileCourier:
         """Writes it; what cannot be written whole is not there."""
         del grant, earlier_dead  # for words, which a file has none of
         try:
-            with as_root():
-                create_file(self.path, profile.content, even_open=True)
+            with as_root_at(self.path) as place:
+                create_file(place, profile.content, even_open=True)
         except OSError as error:
             return Outcome(Came.KEPT, str(error.strerror))
         return Outcome(Came.ARRIVED)
 
     def take_back(self) -> None:
-        """Deletes the file."""
-        with as_root():
-            self.path.unlink(missing_ok=True)
+        """Deletes the file.
+
+        Raises:
+            NotDone: it cannot be deleted.
+        """
+        try:
+            with as_root_at(self.path) as place:
+                place.unlink(missing_ok=True)
+        except OSError as error:
+            raise NotDone(
+                f"The access was revoked before {self.path} was ready, and the file can't be "
+                f"deleted ({error.strerror}); delete it."
+            ) from error
 
 
 async def _deliver(office: Office, grant: Grant, courier: FileCourier, *, archive: bool) -> None:

@@ -11,9 +11,9 @@ from bot.core import Core
 from storage.listings import GrantsWanted, ListedGrants
 from storage.records import GrantId, GrantState, ServerName
 
-# The serial comes last: at a narrow terminal it takes several lines.
+# At a narrow terminal the first ones are beside each other.
 _COLUMNS = (
-    *("id", "user_name", "common_name", "server", "address", "state", "pause", "not_after"),
+    *("id", "user_name", "server", "state", "not_after", "pause", "address", "common_name"),
     "serial",
 )
 
@@ -50,7 +50,12 @@ def list_(
                 [_row(row, part, wanted.also) for row in part.rows]
                 async for part in tx.listings.grants(wanted)
             )
-            await show_parts(parts, _COLUMNS, as_json=as_json)
+            await show_parts(
+                parts,
+                _COLUMNS,
+                as_json=as_json,
+                none="No grant is like that, or there is none yet.",
+            )
 
     with_core(work)
 

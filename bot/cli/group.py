@@ -12,11 +12,15 @@ from bot.access import groups, people
 from bot.access.case import Case
 from bot.access.durations import format_duration, parse_duration
 from bot.access.groups import Changed
+from bot.cli.asking import require_yes
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import AsJson, operator, say, show, with_office
+from bot.cli.printing import show
+from bot.cli.shared import AsJson, Yes, operator, say, with_office
 from bot.errors import NotDone
 from bot.office import Office
+from bot.texts import people as words
 from bot.texts.durations import duration_text
+from bot.texts.fill import plain
 from storage.group_records import Group, GroupName, Reason
 from storage.records import ServerName, UserId
 
@@ -26,6 +30,8 @@ app = typer.Typer(
     cls=CommandGroup,
 )
 
+# Of what an option takes; of any other a network.
+_EXAMPLES = {"--dns": "10.8.0.1", "--network6": "fd12:3456::/64"}
 # A profile's answer from the server has to hold all of its routes.
 _MOST = 64
 
@@ -146,9 +152,18 @@ def edit(
 
 
 @app.command("remove")
-def remove(name: Name) -> None:
+def remove(name: Name, yes: Yes = False) -> None:
     """Takes a group away. Its people stay on the allowlist, and belong to it no more."""
-    _change(lambda case: groups.remove(case, GroupName(name)), f"The group {name} is gone.")
+
+    async def ask(office: Office) -> None:
+        async with office.database.reading() as tx:
+            group = await groups.known_group(office.case(tx, operator()), name)
+            count = len(await tx.groups.members(group.name))
+        require_yes(plain(words.ASK_GROUP, name=name, count=count), yes=yes)
+
+    _change(
+        lambda case: groups.remove(case, GroupName(name)), f"The group {name} is gone.", first=ask
+    )
 
 
 @app.command("list")
@@ -163,7 +178,12 @@ def list_(
             for group in await tx.groups.all():
                 members = await tx.groups.members(group.name)
                 rows.append(_row(group, members, as_json=as_json))
-        show(rows, _COLUMNS, as_json=as_json)
+        show(
+            rows,
+            _COLUMNS,
+            as_json=as_json,
+            none="There are no groups yet; to make one: vpnbot group add NAME",
+        )
 
     with_office(work)
 
@@ -207,8 +227,15 @@ def _row(group: Group, members: Sequence[UserId], *, as_json: bool) -> dict[str,
     }
 
 
-def _change(change: Callable[[Case], Awaitable[Changed]], said: str) -> None:
+def _change(
+    change: Callable[[Case], Awaitable[Changed]],
+    said: str,
+    *,
+    first: Callable[[Office], Awaitable[None]] | None = None,
+) -> None:
     async def work(office: Office) -> None:
+        if first is not None:
+            await first(office)
         async with office.acting(operator()) as case:
             done = await change(case)
         say(said)
@@ -307,9 +334,9 @@ def _each(option: str, texts: list[str], read: Callable[[str], str]) -> tuple[st
         try:
             found.append(read(text))
         except ValueError as error:
+            example = _EXAMPLES.get(option, "10.8.4.0/24")
             raise NotDone(
-                f"{option} {text!r} can't be read; write for example "
-                f"{'10.8.0.1' if option == '--dns' else '10.8.4.0/24'}."
+                f"{option} “{text}” can't be read; write for example {example}."
             ) from error
     if len(found) > _MOST:
         raise NotDone(f"{option} is given {len(found)} times; {_MOST} is the most.")

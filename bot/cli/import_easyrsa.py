@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from bot.access.importing import Certificate
 from bot.cli.asking import Asker, new_passphrase
 from bot.cli.revoke import print_receipt
 from bot.cli.shared import in_json, operator, say, stamp, with_office
+from bot.cli.typed import typed
 from bot.errors import BadSettings
 from bot.office import Office
 from bot.process.clock import utc_now
@@ -114,7 +114,7 @@ def _old_passphrase(path: Path | None) -> str | None:
         with as_root():
             return read_secret(_OLD, path)
     if sys.stdin.isatty():
-        return getpass("Passphrase of easy-rsa's ca.key: ")
+        return typed("Passphrase of easy-rsa's ca.key: ", hidden=True)
     raise BadSettings(f"The CA's key has a passphrase: name a file that holds it: {_OLD} F")
 
 

@@ -1,17 +1,31 @@
 """`vpnbot init`: asks what is needed and sets everything up; again, it goes on where it stopped."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.asking import Asker
+from bot.cli.bots_unit import RELOAD, access_for, fits, installed_unit, start_line
 from bot.cli.server import tell_deployed
 from bot.cli.server_choice import ServerFlags
-from bot.cli.shared import operator, require_own_place, say, settings_of_env_owner
+from bot.cli.shared import (
+    operator,
+    require_own_place,
+    say,
+    say_steps,
+    settings_of_env_owner,
+)
+from bot.errors import NotDone
+from bot.fleet.live_servers import live_server, spec_of
+from bot.fleet.upkeep import BOTS_ACCOUNT, deploy_line
+from bot.health.local import USUAL_HOME, home_of_bot
 from bot.office import Office, open_office
+from bot.process.env_file import ENV_FILE
 from bot.process.locks import is_locked
 from bot.process.privileges import ROOT, act_as, as_root
 from bot.settings import PREFIX, Settings, load_settings
@@ -27,13 +41,21 @@ from bot.setup.servers import add_server, deploy_server, known_server
 from pki.authority_files import load_certificate
 from pki.errors import AuthorityMissing
 from storage.records import Server
+from vpn.configuration.server import host_commands
 from vpn.errors import HostError
 from vpn.host.firewall import read_ruleset, shut_port
 from vpn.host.local import LocalHost
+from vpn.layout import CONF
 from vpn.values import Protocol
 
 if TYPE_CHECKING:
     from bot.cli.answers import Answers, Secret
+
+# As the README has it.
+_ACCOUNT = (
+    f"useradd --system --create-home --home-dir {USUAL_HOME} --shell /usr/sbin/nologin "
+    f"{BOTS_ACCOUNT}"
+)
 
 
 def init(
@@ -75,6 +97,7 @@ def init(
     # Slow to import, because of the Telegram client.
     from bot.cli.answers import Flags, gather  # noqa: PLC0415
 
+    stay_here(Asker(unattended=yes), home_of_bot())
     settings, became_another = settings_of_env_owner()
     place = find_place(settings.data_dir, is_theirs=became_another)
     require_own_place(place.folder.path, place.owner, f"{PREFIX}DATA_DIR")
@@ -82,16 +105,41 @@ def init(
     check_place(place)
     asker = Asker(unattended=yes)
     asker.tell(f"This sets up VPN Access Bot in {place.home}, for the account {place.account}.")
+    if place.owner == ROOT:
+        asker.tell(
+            "An account of the bot's own is better than root. To make one, press Ctrl-C, and:"
+        )
+        asker.tell(f"  {_ACCOUNT}")
+        asker.tell(f"  cd {USUAL_HOME} && vpnbot init")
     asker.tell("Enter takes what stands in brackets; nothing is written before the last answer.")
     named = ServerFlags(
         server, remote, directory, tuple(route) if route else None, tuple(dns) if dns else None
     )
     flags = Flags(token_file, tuple(admin or ()), named, passphrase_file, proxy_file)
     answers = gather(settings, flags, place, asker)
-    _write_files(place, answers)
-    # From the files, as every command will read them from now on.
-    left = asyncio.run(_build(load_settings(), answers))
+    try:
+        _write_files(place, answers)
+        # From the files, as every command will read them from now on.
+        left = asyncio.run(_build(load_settings(), answers))
+    except KeyboardInterrupt:
+        raise NotDone("Interrupted. Run it again: it goes on where it stopped.") from None
     _tell_next(place, answers, left)
+
+
+def stay_here(asker: Asker, other: Path | None) -> None:
+    """A second bot is seldom meant: mostly somebody is in the wrong folder.
+
+    Args:
+        other: where a bot lives; None where there is none.
+
+    Raises:
+        NotDone: that is so.
+    """
+    here = Path.cwd()
+    if asker.silent or other in (None, here) or Path(ENV_FILE).exists():
+        return
+    if not asker.agrees(f"A bot lives in {other} already. Set up another one here, in {here}?"):
+        raise NotDone(f"Nothing was done. To go there: cd {quote(str(other))}")
 
 
 def _write_files(place: Place, answers: "Answers") -> None:
@@ -126,11 +174,13 @@ class _Left:
 
     Attributes:
         commands: for root, on this machine.
+        opens: likewise, so that the bot's unit may write where the servers are.
         silent_admins: those that the bot may not write to yet.
         has_people: whether anybody may ask for access.
     """
 
     commands: tuple[str, ...]
+    opens: tuple[str, ...]
     silent_admins: tuple[str, ...]
     has_people: bool
 
@@ -146,11 +196,35 @@ async def _build(settings: Settings, answers: "Answers") -> _Left:
             tell_deployed(server, deployed, has_list=server.ssh is None)
             if server.ssh is None:
                 commands += [*deployed.folder.commands, *await _openings(server)]
+        commands += await _not_started(office)
         async with office.database.reading() as tx:
             known = [(admin, await tx.people.get(admin)) for admin in office.rules.admins]
             has_people = bool(await tx.people.listed(offset=0, limit=1))
+            servers = await tx.servers.all()
+    opens = [line for server in servers for line in access_for(server)]
     silent = tuple(str(admin) for admin, each in known if each is None or not each.reachable)
-    return _Left(tuple(dict.fromkeys(commands)), silent, has_people)
+    return _Left(tuple(dict.fromkeys(commands)), tuple(opens), silent, has_people)
+
+
+async def _not_started(office: Office) -> list[str]:
+    """What starts the servers of ours here that an earlier run has written."""
+    async with office.database.reading() as tx:
+        servers = await tx.servers.all()
+    ours = [one for one in servers if one.ssh is None and one.adopted is None]
+    states = await asyncio.gather(*(office.fleet.status(server) for server in ours))
+    commands: list[str] = []
+    for server, state in zip(ours, states, strict=True):
+        if not await _is_written(server):  # as after a restore
+            commands.append(f"{deploy_line(server)} --directory DIR   (the folder that you chose)")
+        elif not state.reachable:
+            commands += [*host_commands(spec_of(server)), *await _openings(server)]
+    return commands
+
+
+async def _is_written(server: Server) -> bool:
+    with suppress(HostError):
+        return await live_server(server).host.stat(CONF) is not None
+    return True
 
 
 async def _openings(server: Server) -> list[str]:
@@ -201,24 +275,36 @@ async def _to_deploy(office: Office, answers: "Answers") -> list[Server]:
     return [server for server in servers if server.crl_published_at is None]
 
 
+def _start(place: Place, answers: "Answers") -> str:
+    """What starts the bot, by its unit where that is for this place."""
+    unit = installed_unit()
+    by_hand = f"vpnbot run   (in {place.home}, as {place.account}"
+    if unit is None:
+        return f"{by_hand}; for systemd there is deploy/vpnbot.service)"
+    if fits(place.home, place.account, (answers.token.path, answers.passphrase.path)):
+        return f"as root: {start_line(unit)}"
+    return (
+        f"{by_hand}; for systemd take {unit}, with User=, WorkingDirectory= and LoadCredential= "
+        "changed to yours)"
+    )
+
+
 def _tell_next(place: Place, answers: "Answers", left: _Left) -> None:
     if answers.passphrase.path is not None:
         say(f"Keep a copy of {answers.passphrase.path} somewhere safe: without it nothing can be")
         say("signed or revoked, and with it and the data folder anybody can let anyone in.")
-    if place.owner == ROOT:
-        say("All of this belongs to root. An account of the bot's own is better: make one, and run")
-        say("this in a folder that belongs to it.")
     chat = f"https://t.me/{answers.username}" if answers.username else "the bot's chat"
     steps = [f"as root: {command}" for command in left.commands]
-    if not is_locked(place.folder.running):
-        start = f"vpnbot run   (in {place.home}, as {place.account}; for systemd there is"
-        steps.append(f"{start} deploy/vpnbot.service)")
+    runs = is_locked(place.folder.running)
+    if left.opens:
+        opening = " && ".join((*left.opens, *((RELOAD,) if runs else ())))
+        steps.append(f"as root, if the bot is to run by its unit: {opening}")
+    if not runs:
+        steps.append(_start(place, answers))
     steps.append("vpnbot doctor")
     if left.silent_admins:
         who = ", ".join(left.silent_admins)
         steps.append(f"open {chat} and press Start, each admin for themselves: {who}")
     if not left.has_people:
         steps.append("vpnbot user allow ID --name NAME   for everybody who may ask for access")
-    say("What is left to do:")
-    for number, step in enumerate(steps, 1):
-        say(f"  {number}. {step}")
+    say_steps(steps)

@@ -7,7 +7,8 @@ import typer
 
 from bot.access import invitations
 from bot.chat.invitations import link
-from bot.cli.shared import AsJson, operator, say, show, stamp, with_office
+from bot.cli.printing import show
+from bot.cli.shared import ActAsJson, AsJson, operator, say, say_object, stamp, with_office
 from bot.errors import NotDone
 from bot.office import Office
 from bot.texts.fill import utc
@@ -22,6 +23,7 @@ def invite(
     group: Annotated[
         list[str] | None, typer.Option(metavar="GROUP", help="Puts them into this group.")
     ] = None,
+    as_json: ActAsJson = False,
 ) -> None:
     """Makes a link that puts one person on the allowlist. It works once, and for a day."""
 
@@ -36,6 +38,17 @@ def invite(
             made = await invitations.make(case, name, group or ())
             token = await invitations.new_link(case, made.id)
         assert token is not None
+        if as_json:
+            say_object(
+                {
+                    "id": made.id,
+                    "name": made.name,
+                    "groups": [*made.groups],
+                    "link": link(username, token),
+                    "ends_at": stamp(made.ends_at),
+                }
+            )
+            return
         say(link(username, token))
         say(
             f"Invitation {made.id}, for {made.name}; works once, until {utc(made.ends_at)}. "
@@ -67,7 +80,12 @@ def list_(
                 }
                 for one in await tx.invitations.since(now - _LISTED)
             ]
-        show(rows, _COLUMNS, as_json=as_json)
+        show(
+            rows,
+            _COLUMNS,
+            as_json=as_json,
+            none="No invitation was made in the last 30 days; to make one: vpnbot user invite NAME",
+        )
 
     with_office(work)
 

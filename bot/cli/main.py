@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -22,6 +23,21 @@ from vpn.errors import VpnError
 
 # Of all that Typer's parser raises about what was typed; it has no public name.
 _USAGE: type[Exception] = typer.BadParameter.__bases__[0]
+
+# Of pydantic's and Typer's messages; each stands at the end of a line.
+_OUR_WORDS = tuple(
+    (re.compile(theirs), ours)
+    for theirs, ours in (
+        (r"Input should be a valid integer, .*", "write a whole number."),
+        (r"Input should be greater than or equal to (-?\d+)$", r"write \1 or more."),
+        (r"Input should be less than or equal to (-?\d+)$", r"write \1 at most."),
+        (r"Value error, '.*' is[ ]not one of (.+)$", r"write one of \1"),
+        (r"^Error: Invalid value: ", "Error: "),
+        (r"\{(\S+)\}", r"\1"),
+    )
+)
+# Of Ctrl-C, as shells have it.
+_LEFT = 130
 
 app = typer.Typer(
     name="vpnbot",
@@ -109,13 +125,7 @@ def main() -> None:
     logs.set_up_terminal()
     logs.guard_crashes()
     try:
-        # Called as `app()`, Typer would put its own hook for crashes in the place of ours; and in
-        # its standalone mode it would print what was typed as it is.
-        typed = get_group(app)
-        for command in COMMANDS:
-            typed.add_command(command)
-        with garbage.seldom_looked_for():
-            sys.exit(typed(standalone_mode=False))
+        sys.exit(_run())
     except _USAGE as error:
         tell_usage(error)
     except typer.Abort:
@@ -139,6 +149,9 @@ def main() -> None:
         if error.reason != "surrogates not allowed":
             raise
         fail("What was typed, or a file's name, isn't text in UTF-8; use another one.")
+    except OverflowError:
+        # From a number that was typed: of a request, of rows, of days. Ours fit into a database.
+        fail("A number is too large; check what was typed.")
     except Exception as error:
         trouble = passing_trouble(error)
         if trouble is None:
@@ -146,13 +159,38 @@ def main() -> None:
         fail(trouble)
 
 
+def _run() -> Any:
+    """Its exit status.
+
+    Raises:
+        KeyboardInterrupt: they left, which Typer's own main tells without a word.
+    """
+    # Called as `app()`, Typer would put its own hook for crashes in the place of ours; and in its
+    # standalone mode it would print what was typed as it is.
+    typed = get_group(app)
+    for command in COMMANDS:
+        typed.add_command(command)
+    with garbage.seldom_looked_for():
+        status = typed(standalone_mode=False)
+    if status == _LEFT:
+        raise KeyboardInterrupt
+    return status
+
+
 def tell_usage(error: Any) -> NoReturn:
     """What was typed wrong, with the exit status for that."""
     text = io.StringIO()
     error.show(file=text)
     for line in text.getvalue().splitlines():
-        print(one_line(line), file=sys.stderr)
+        print(one_line(in_our_words(line)), file=sys.stderr)
     sys.exit(error.exit_code)
+
+
+def in_our_words(line: str) -> str:
+    """What Typer says of a mistake, without the words of the library that checks it."""
+    for theirs, ours in _OUR_WORDS:
+        line = theirs.sub(ours, line)
+    return line
 
 
 def fail(line: str) -> NoReturn:

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from bot.access import days, holdings, pausing, who
-from bot.cli.revoke import print_receipt
-from bot.cli.shared import operator, say, with_office
+from bot.cli.revoke import print_receipt, receipt_object
+from bot.cli.shared import ActAsJson, operator, say, say_object, stamp, with_office
 from bot.fleet.coming_back import come_back
 from bot.office import Office
 from bot.texts import pausing as words
@@ -25,6 +25,7 @@ def pause(
             "a day begins by VPNBOT_TIME_ZONE, or this machine's own zone.",
         ),
     ] = None,
+    as_json: ActAsJson = False,
 ) -> None:
     """Keeps somebody out for a while, and prints the receipt; their profiles are kept.
 
@@ -45,6 +46,11 @@ def pause(
                 return await pausing.pause(case, wanted, end)
 
         done = await office.reserve.for_revocation(record)
+        if as_json:
+            receipt = await receipt_object(office, done.grants)
+            accounts = [account.id for account in done.accounts]
+            say_object({"paused": accounts, "until": stamp(end), **receipt})
+            return bool(receipt["proved"])
         names = ", ".join(f"{account.name} ({account.id})" for account in done.accounts)
         proved = await print_receipt(office, done.grants) if done.grants else True
         if done.grants:
@@ -57,7 +63,7 @@ def pause(
         raise typer.Exit(1)
 
 
-def resume(meant: Who) -> None:
+def resume(meant: Who, as_json: ActAsJson = False) -> None:
     """Lets a paused person in again, with every profile that hasn't ended meanwhile."""
 
     async def work(office: Office) -> bool:
@@ -67,6 +73,11 @@ def resume(meant: Who) -> None:
             wanted = (await who.one_person(case, meant)).id
             done = await pausing.resume(case, wanted)
         left = await come_back(office, office.fleet) if done.grants else ()
+        if as_json:
+            accounts = [account.id for account in done.accounts]
+            grants = [grant.id for grant in done.grants]
+            say_object({"resumed": accounts, "grants": grants, "not_yet_on": [*left]})
+            return not left
         names = ", ".join(f"{account.name} ({account.id})" for account in done.accounts)
         if left:
             say(plain(words.BACK_NOT_YET, names=names, servers=", ".join(left)))

@@ -6,7 +6,8 @@ import typer
 
 from bot.access import requests
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import operator, say, with_office
+from bot.cli.request_list import request_object
+from bot.cli.shared import ActAsJson, operator, say, say_object, with_office
 from bot.office import Office
 from bot.texts.fill import utc
 from storage.records import RequestId
@@ -19,7 +20,7 @@ Number = Annotated[int, typer.Argument(metavar="N", min=1, help="The request's n
 
 
 @app.command("approve")
-def approve(number: Number) -> None:
+def approve(number: Number, as_json: ActAsJson = False) -> None:
     """Approves for the duration that was asked for; the bot sends the profile while it runs."""
 
     async def work(office: Office) -> None:
@@ -27,6 +28,10 @@ def approve(number: Number) -> None:
             done = await requests.approve(case, RequestId(number), None)
         # An operator's word is enough.
         assert not isinstance(done, requests.Agreed)
+        if as_json:
+            given = done.grant.id if isinstance(done, requests.Approved) else None
+            say_object({**request_object(done.request, done.requester), "grant": given})
+            return
         if isinstance(done, requests.Scheduled):
             assert done.request.starts_at is not None
             say(
@@ -46,12 +51,17 @@ def approve(number: Number) -> None:
 def deny(
     number: Number,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the requester reads it.")] = "",
+    as_json: ActAsJson = False,
 ) -> None:
     """Denies; the bot tells the requester."""
 
     async def work(office: Office) -> None:
         async with office.acting(operator()) as case:
-            await requests.deny(case, RequestId(number), words=reason)
+            denied = await requests.deny(case, RequestId(number), words=reason)
+            requester = await case.tx.people.get(denied.user_id)
+        if as_json:
+            say_object(request_object(denied, requester))
+            return
         say(f"Request {number} is denied.")
 
     with_office(work)

@@ -4,6 +4,7 @@ import asyncio
 
 from bot.cli.shared import require_data_folder, settings_of_owner
 from bot.process import garbage, logs
+from storage.transaction import import_repositories
 
 
 def run() -> None:
@@ -11,6 +12,7 @@ def run() -> None:
     # Slow to import, and no other command needs it.
     from bot.run import run_bot  # noqa: PLC0415
 
+    import_repositories()
     garbage.looked_for_as_usual()
     logs.set_up()
     # The bot needs root for nothing; what does is a command of its own.

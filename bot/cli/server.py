@@ -1,6 +1,7 @@
 """`vpnbot server`: the OpenVPN servers."""
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
@@ -12,16 +13,17 @@ import typer
 from bot.backup.backup import write_new
 from bot.cli import server_group
 from bot.cli.adopt import adopt
+from bot.cli.asking import require_yes
+from bot.cli.bots_unit import RELOAD, access_for
 from bot.cli.firewall import firewall
 from bot.cli.groups_help import CommandGroup
 from bot.cli.sessions import sessions
-from bot.cli.shared import operator, say, with_office
+from bot.cli.shared import Yes, operator, say, with_office
 from bot.cli.ssh import HostKey, Ssh, SshKey, Sudo, confirm, key, ssh_, tell_way, way_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
 from bot.fleet.upkeep import deploy_line
 from bot.office import Office
-from bot.process.privileges import as_root
 from bot.setup.deploying import SUDO_LASTS, SUDOERS_FILE
 from bot.setup.servers import (
     Deployed,
@@ -32,7 +34,9 @@ from bot.setup.servers import (
     pack_server,
     remove_server,
 )
-from bot.texts.fill import utc
+from bot.texts import people as people_words
+from bot.texts.adoption import UNIT
+from bot.texts.fill import plain, utc
 from storage.records import Server, ServerName
 from vpn.host.ssh_address import sudoers_line
 from vpn.values import parse_remote
@@ -101,7 +105,7 @@ def add(
         listen_port=listen,
         network=parse_network("--network", network) if network else None,
         routes=tuple(parse_network("--route", text) for text in route or ()),
-        dns=tuple(parse_address(text) for text in dns or ()),
+        dns=tuple(parse_address("--dns", text) for text in dns or ()),
         account=account,
         ssh=way and replace(way, sudo=False),  # the bot never uses it
         network6=_network6(network6) if network6 else None,
@@ -173,8 +177,7 @@ def deploy(
             content = await pack_server(
                 office, operator(), server.name, directory=named, account=account
             )
-            with as_root():
-                write_new(to_archive, content)
+            write_new(to_archive.absolute(), content)
             say(
                 f"{quote(str(to_archive))} has the folder of {name}, keys included. On its machine:"
             )
@@ -190,10 +193,12 @@ def deploy(
 
 
 @app.command("remove")
-def remove(name: Name) -> None:
+def remove(name: Name, yes: Yes = False) -> None:
     """Takes a server out; an end that it hasn't proved by then stays unproved, and is listed."""
 
     async def work(office: Office) -> None:
+        known = await known_server(office, ServerName(name))
+        require_yes(plain(people_words.ASK_SERVER, name=known.name), yes=yes)
         server = await remove_server(office, operator(), ServerName(name))
         say(f"{name} is taken out. Its folder {server.directory} stays; stop OpenVPN there.")
 
@@ -225,6 +230,10 @@ def tell_deployed(server: Server, deployed: Deployed, *, has_list: bool = False)
         say(f"Still to be run as root on {place}, where it isn't done yet:")
     for command in report.commands:
         say(f"  {command}")
+    if lines := access_for(server):
+        say(UNIT)
+        for line in (*lines, RELOAD):
+            say(f"  {line}")
 
 
 def _network6(text: str) -> IPv6Network:
@@ -233,7 +242,7 @@ def _network6(text: str) -> IPv6Network:
         return IPv6Network(text)
     except ValueError as error:
         raise NotDone(
-            f"--network6 {text!r} is no IPv6 network; write for example fd12:3456::/64."
+            f"--network6 “{text}” isn't an IPv6 network; write for example fd12:3456::/64."
         ) from error
 
 
@@ -242,14 +251,17 @@ def parse_network(option: str, text: str) -> IPv4Network:
     try:
         return IPv4Network(text)
     except ValueError as error:
-        raise NotDone(
-            f"{option} {text!r} is no IPv4 network; write for example 10.0.0.0/8."
-        ) from error
+        wrong = f"{option} “{text}”".lstrip()
+        with suppress(ValueError):
+            meant = IPv4Network(text, strict=False)
+            raise NotDone(f"{wrong} is an address in a network; do you mean {meant}?") from error
+        raise NotDone(f"{wrong} isn't an IPv4 network; write for example 10.0.0.0/8.") from error
 
 
-def parse_address(text: str) -> IPv4Address:
+def parse_address(option: str, text: str) -> IPv4Address:
     """Raises NotDone where it is none."""
     try:
         return IPv4Address(text)
     except ValueError as error:
-        raise NotDone(f"--dns {text!r} is no IPv4 address; write for example 10.8.0.1.") from error
+        wrong = f"{option} “{text}”".lstrip()
+        raise NotDone(f"{wrong} isn't an IPv4 address; write for example 10.8.0.1.") from error

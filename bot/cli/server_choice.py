@@ -127,7 +127,7 @@ def _routes(flags: ServerFlags, asker: Asker, around: Neighbourhood) -> tuple[IP
 
     def parse(text: str) -> tuple[IPv4Network, ...]:
         parts = [] if text == _NONE else [part.strip() for part in text.split(",")]
-        return tuple(parse_network("--route", part) for part in parts if part)
+        return tuple(parse_network("", part) for part in parts if part)
 
     proposed = ", ".join(map(str, around.networks)) or _NONE
     routes = asker.ask("--route", question, parse, default=proposed)
@@ -140,13 +140,13 @@ def _dns(
     flags: ServerFlags, asker: Asker, proposed: Sequence[IPv4Address]
 ) -> tuple[IPv4Address, ...]:
     if flags.dns is not None:
-        return tuple(parse_address(text) for text in flags.dns)
+        return tuple(parse_address("--dns", text) for text in flags.dns)
     if asker.silent or flags.remote is not None:
         return ()
 
     def parse(text: str) -> tuple[IPv4Address, ...]:
         parts = [] if text == _NONE else [part.strip() for part in text.split(",")]
-        return tuple(parse_address(part) for part in parts if part)
+        return tuple(parse_address("", part) for part in parts if part)
 
     question = "The resolver that clients ask while they are connected, an IP address"
     return asker.ask("--dns", question, parse, default=", ".join(map(str, proposed)) or _NONE)

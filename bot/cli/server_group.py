@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from bot.cli.groups_help import CommandGroup
-from bot.cli.shared import AsJson, operator, say, show, with_office
+from bot.cli.printing import show
+from bot.cli.shared import AsJson, operator, say, with_office
 from bot.office import Office
 from bot.setup.server_sets import Changed, put_set, remove_set
 from bot.texts import sets as words
@@ -79,7 +80,12 @@ def list_(
             }
             for one in sets
         ]
-        show(rows, ("name", "servers", "random"), as_json=as_json)
+        show(
+            rows,
+            ("name", "servers", "random"),
+            as_json=as_json,
+            none="There are no sets yet; to make one: vpnbot server group add NAME SERVER SERVER",
+        )
 
     with_office(work)
 
@@ -93,16 +99,16 @@ def _put(name: str, servers: list[str], random: bool | None, *, is_new: bool) ->
 
 def _tell(done: Changed) -> None:
     now = done.now
-    order = "in an order of each client’s own" if now.random else "in this order"
+    order = "in an order of each client's own" if now.random else "in this order"
     say(f"A profile for {now.name} opens {', '.join(now.servers)}; clients try them {order}.")
     for server in done.to_deploy:
-        say(f"{server} has the set’s tls key now; write it: vpnbot server deploy {server}")
+        say(f"{server} has the set's tls key now; write it: vpnbot server deploy {server}")
     if done.own_keys:
         say(
             f"{', '.join(done.own_keys)}: the tls key is another one than that of "
             f"{now.servers[0]}. OpenVPN 2.5 and newer can use all of them; OpenVPN Connect takes "
             f"one key only, so there a profile opens no more than the servers with the key of "
-            f"{now.servers[0]}. A server that joins before its first deploy gets the set’s key."
+            f"{now.servers[0]}. A server that joins before its first deploy gets the set's key."
         )
     if done.longer:
         say(plain(words.LONGER, count=len(done.longer), name=now.name))

@@ -1,8 +1,14 @@
 """`vpnbot server list`."""
 
-from bot.cli.shared import AsJson, show, with_core
+from bot.cli.printing import show
+from bot.cli.shared import AsJson, with_core
 from bot.core import Core
 from bot.fleet.remote import remote_of
+
+NONE = (
+    "There is no server yet; to add one: vpnbot server add NAME --remote HOST:PORT/PROTO "
+    "--directory DIR"
+)
 
 
 def list_(as_json: AsJson = False) -> None:
@@ -23,6 +29,7 @@ def list_(as_json: AsJson = False) -> None:
             for server in servers
         ]
         elsewhere = ("ssh",) if any(row["ssh"] for row in rows) else ()
-        show(rows, ("name", "remote", "directory", "network", *elsewhere), as_json=as_json)
+        columns = ("name", "remote", "directory", "network", *elsewhere)
+        show(rows, columns, as_json=as_json, none=NONE)
 
     with_core(work)

@@ -8,13 +8,26 @@ import typer
 
 from bot.access.canaries import current
 from bot.access.endings import AUTHORITY_NOTICE
-from bot.cli.shared import AsJson, say, show, stamp, with_office
+from bot.cli.printing import show
+from bot.cli.server_list import NONE as NO_SERVER
+from bot.cli.shared import AsJson, say, stamp, with_office
 from bot.handover.sets import SetLook, line, look_at_sets, sentences
 from bot.office import Office
+from bot.texts import health as words
 from bot.texts.canary import seen_from_outside
-from bot.texts.fill import utc
+from bot.texts.fill import plain, straight, utc
 from storage.records import CanaryLook, ServerName
 from vpn.findings import ServerStatus
+
+# The rest is said in sentences.
+_COLUMNS = (
+    "name",
+    "reachable",
+    "sessions",
+    "restart_pending",
+    "certificate_end",
+    "crl_this_update",
+)
 
 
 def status(as_json: AsJson = False) -> None:
@@ -31,17 +44,20 @@ def status(as_json: AsJson = False) -> None:
         rows = [
             _status_object(state, looks.get(ServerName(state.server)), sets) for state in states
         ]
-        shown = [name for name in (rows[0] if rows else ("name",)) if sets or name != "sets"]
         if not as_json:
             rows = [row | {"sets": " ".join(row["sets"])} for row in rows]
-        show(rows, shown, as_json=as_json)
+        show(rows, (*_COLUMNS, *(("sets",) if sets else ())), as_json=as_json, none=NO_SERVER)
         if not as_json:
             for state in states:
                 for finding in state.findings:
                     say(f"{state.server}: {finding.detail}")
+                if state.open_to_others:
+                    reasons = " ".join(finding.detail for finding in state.open_to_others)
+                    text = words.OPEN_TO_OTHER_PROFILES.wrong.format(reasons=reasons)
+                    say(f"{state.server}: {text}")
             for look in looks.values():
                 template, said = seen_from_outside(look)
-                say(f"{look.server}: {template.format(said=said, moment=utc(look.at))}.")
+                say(f"{look.server}: {plain(template, said=straight(said), moment=utc(look.at))}.")
             answers = {ServerName(state.server): state for state in states}
             for each in sets:
                 say(line(each, sentences(each, answers, looks)))

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli.shared import AsJson, show, stamp, with_office
+from bot.cli.printing import show
+from bot.cli.shared import AsJson, stamp, with_office
 from bot.errors import NotDone
 from bot.fleet.online import Connected, OnServer
 from bot.office import Office
@@ -36,7 +37,7 @@ def sessions(
         people: dict[UserId, str] = {}
         async with office.database.reading() as tx:
             rows = [await _row(tx, one, people) for server in found for one in server.sessions]
-        show(rows, _COLUMNS, as_json=as_json)
+        show(rows, _COLUMNS, as_json=as_json, none="Nobody is connected to a server that answers.")
         return found
 
     silent = [one for one in with_office(work) if one.finding is not None]

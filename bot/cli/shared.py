@@ -1,11 +1,10 @@
 """What the commands share: whose identity, where to print, how to ask for the passphrase."""
 
 import asyncio
-import getpass
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bot.access.durations import parse_duration
 from bot.access.permission import Actor
+from bot.cli.typed import typed
 from bot.core import Core
 from bot.desk import open_desk
 from bot.errors import BadDataFolder, BadSettings
@@ -23,29 +22,20 @@ from bot.process.env_file import ENV_FILE, env_owner
 from bot.process.privileges import ROOT, act_as
 from bot.settings import PREFIX, Settings, load_settings
 from bot.shown import is_plain, one_line
-from bot.texts.durations import duration_text
-from bot.texts.fill import utc
 from vpn.host.safe_place import weak_step
 
 if TYPE_CHECKING:
     from bot.office import Office
 
-_WIDE = 1000
-# Columns with an id of ours.
-_WHOLE = frozenset({"id", "grant"})
-# Those with a time, by `stamp`, and those with a duration, by `format_duration`.
-_TIMES = frozenset(
-    {
-        *("at", "since", "until", "paused_since", "paused_until", "made_at", "ends_at", "used_at"),
-        *("not_after", "crl_this_update", "certificate_end", "tried_at"),
-    }
-)
-_DURATIONS = frozenset({"duration"})
 _Result = TypeVar("_Result")
 
 # Of every listing.
 AsJson = Annotated[bool, typer.Option("--json", help="A list of objects.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="No more than so many.")]
+# Of what does something.
+ActAsJson = Annotated[bool, typer.Option("--json", help="What was done, as an object.")]
+# Of what ends something for good.
+Yes = Annotated[bool, typer.Option("--yes", help="Doesn't ask, as at a terminal it would.")]
 
 
 def with_core(work: Callable[[Core], Awaitable[_Result]]) -> _Result:
@@ -90,6 +80,12 @@ def require_data_folder(settings: Settings) -> None:
     """
     folder = DataFolder(settings.data_dir.absolute())
     if not folder.is_there():
+        # Slow to import, like all that doctor looks at here.
+        from bot.health.local import elsewhere, home_of_bot  # noqa: PLC0415
+
+        there = elsewhere(settings, home_of_bot())
+        if there is not None:
+            raise BadDataFolder(there)
         raise BadDataFolder(
             f"There is no data folder {folder.path}: run this where .env is, or set "
             "VPNBOT_DATA_DIR. A new system begins with: vpnbot init"
@@ -168,7 +164,7 @@ def ask_passphrase(settings: Settings) -> str | None:
     """From the settings, or from whoever sits at the terminal."""
     passphrase = settings.passphrase()
     if passphrase is None and sys.stdin.isatty():
-        return getpass.getpass("Passphrase of the CA: ")
+        return typed("Passphrase of the CA: ", hidden=True)
     return passphrase
 
 
@@ -183,6 +179,18 @@ def say(text: str) -> None:
     print(one_line(text), flush=True)
 
 
+def say_object(value: dict[str, Any]) -> None:
+    """What was done, for a program."""
+    print(in_json(value, indent=2), flush=True)
+
+
+def say_steps(steps: Iterable[str]) -> None:
+    """What is left to be done by hand, in the order in which it is done."""
+    say("What is left to do:")
+    for number, step in enumerate(steps, 1):
+        say(f"  {number}. {step}")
+
+
 def say_blocks(blocks: Iterable[str]) -> None:
     """Paragraphs of ours, whose values are a line each, see `fill.plain`; a free line between."""
     for number, block in enumerate(blocks):
@@ -190,27 +198,6 @@ def say_blocks(blocks: Iterable[str]) -> None:
             say("")
         for line in block.split("\n"):
             say(line)
-
-
-def show(rows: Sequence[dict[str, Any]], columns: Iterable[str], *, as_json: bool) -> None:
-    """Prints a listing: all of it as JSON, or some columns as a table."""
-    if as_json:
-        print(in_json(rows, indent=2))
-        return
-    # Slow to import, and what prints JSON needs it not.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        # A name is folded rather than cut: half a serial helps nobody. An id stays whole: it is
-        # short, and what the next command is given.
-        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _WHOLE)
-    for row in rows:
-        table.add_row(*(cell(column, row[column]) for column in columns))
-    # Where nobody looks on, nothing is folded: grep and cut get one line for each row.
-    width = None if sys.stdout.isatty() else _WIDE
-    Console(highlight=False, markup=False, width=width).print(table)
 
 
 def in_json(value: Any, *, indent: int | None = None) -> str:
@@ -226,16 +213,3 @@ def stamp(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def cell(column: str, value: Any) -> str:
-    """A value of a listing as people read it, in the words of all that they read elsewhere."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if column in _DURATIONS:
-        return duration_text(parse_duration(value))
-    if column in _TIMES:
-        return utc(datetime.fromisoformat(value))
-    return one_line(str(value))

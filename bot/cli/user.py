@@ -10,14 +10,15 @@ from bot.access.case import Case
 from bot.access.matching import Fits, as_user_id
 from bot.access.refusals import Refusal, Refused
 from bot.cli import absence, invitations, pausing, staff
+from bot.cli.asking import require_yes
 from bot.cli.group import tell_changed
 from bot.cli.groups_help import CommandGroup
-from bot.cli.revoke import print_receipt
-from bot.cli.shared import operator, say, with_office
+from bot.cli.revoke import print_receipt, receipt_object
+from bot.cli.shared import ActAsJson, Yes, operator, say, say_object, with_office
 from bot.office import Office
 from bot.receipts import maybe_text
 from bot.texts import people as words
-from bot.texts.fill import plain
+from bot.texts.fill import plain, straight
 from storage.group_records import GroupName
 from storage.records import UserId
 from storage.role_records import Role
@@ -152,7 +153,7 @@ def role(
 
 
 @app.command("remove")
-def remove(meant: Who) -> None:
+def remove(meant: Who, yes: Yes = False, as_json: ActAsJson = False) -> None:
     """Takes somebody off the allowlist, ends all that they have, and prints the receipt.
 
     Accounts that are linked to this one go with it.
@@ -165,6 +166,8 @@ def remove(meant: Who) -> None:
             has_access = await holdings.of_accounts(
                 tx, office.clock(), [account.id for account in accounts]
             )
+        named = ", ".join(f"{account.name} ({account.id})" for account in accounts)
+        require_yes(plain(words.ASK_REMOVE, names=named), yes=yes)
         if has_access:
             # Without the CA's key nothing can be cut; better to know before it is recorded.
             await office.keyring.authority()
@@ -174,11 +177,17 @@ def remove(meant: Who) -> None:
                 return await people.remove(case, wanted)
 
         removed = await office.reserve.for_revocation(record)
+        if as_json:
+            receipt = await receipt_object(office, removed.grants)
+            if not removed.grants:
+                receipt["left"] = [grant.id for grant in removed.maybe]
+            say_object({"removed": [account.id for account in removed.accounts], **receipt})
+            return bool(receipt["proved"])
         named = ", ".join(f"{account.name} ({account.id})" for account in removed.accounts)
         if not removed.grants:
             say(plain(words.REMOVED, names=named))
             for text in maybe_text(removed.accounts[0].name, removed.maybe):
-                say(text)
+                say(straight(text))
             return True
         proved = await print_receipt(office, removed.grants)
         say("")

@@ -9,8 +9,12 @@ from bot.access import who
 from bot.cli.printing import show_parts
 from bot.cli.shared import AsJson, Limit, operator, stamp, with_core
 from bot.core import Core
+from storage.name_keys import words_of
 from storage.pauses import PersonPause
 from storage.role_records import Appointment
+
+# So many numbers does a statement take.
+_FOUND_AT_MOST = 20_000
 
 
 class Listed(StrEnum):
@@ -35,7 +39,10 @@ def list_(
             accounts = None
             if user is not None:
                 fits = await who.people_meant(core.case(tx, operator()), user)
-                accounts = [person.id for person in (*fits.people, *fits.near)]
+                people = [*fits.people, *fits.near]
+                if fits.has_more:
+                    people = [*await tx.people.with_words(words_of(user), limit=_FOUND_AT_MOST)]
+                accounts = [person.id for person in people]
             given = await tx.roles.all()
             found = tx.listings.people(
                 allowed=None if state is None else state is Listed.ALLOWED,
@@ -58,7 +65,13 @@ def list_(
                 async for rows in found
             )
             columns = ("id", "name", "username", "allowed", "role", "paused_since", "paused_until")
-            await show_parts(parts, columns, as_json=as_json)
+            await show_parts(
+                parts,
+                columns,
+                as_json=as_json,
+                none="Nobody is like that, or known yet; to put somebody on the list: "
+                "vpnbot user allow ID --name NAME",
+            )
 
     with_core(work)
 

@@ -1,11 +1,13 @@
 """`vpnbot who`: whose an address inside the VPN is, or was."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from bot.access.whose import Had, look_up
-from bot.cli.shared import AsJson, operator, say, show, stamp, with_office
+from bot.cli.printing import show
+from bot.cli.shared import AsJson, operator, say, stamp, with_office
 from bot.office import Office
 from bot.texts import whose as words
 from bot.texts.fill import plain, utc
@@ -29,7 +31,7 @@ def who_(
         async with office.database.reading() as tx:
             answer = await look_up(office.case(tx, operator()), address, " ".join(when or ()))
         if answer.had or as_json:
-            show([_row(answer.address, one) for one in answer.had], _COLUMNS, as_json=as_json)
+            _show([_row(answer.address, one) for one in answer.had], as_json=as_json)
             return
         if answer.at is None:
             say(plain(words.NOBODY_NOW, address=answer.address))
@@ -46,9 +48,13 @@ def who_(
             )
         if answer.before is not None:
             say(words.BEFORE.strip())
-            show([_row(answer.address, answer.before)], _COLUMNS, as_json=False)
+            _show([_row(answer.address, answer.before)], as_json=False)
 
     with_office(work)
+
+
+def _show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    show(rows, _COLUMNS, as_json=as_json, none="")  # that nobody has it is said at length
 
 
 def _row(address: str, one: Had) -> dict[str, Any]:

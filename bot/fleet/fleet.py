@@ -491,5 +491,5 @@ class Fleet:
 
 def _known(server: Server | None, name: ServerName) -> Server:
     if server is None:
-        raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+        raise NotDone(f"There is no server “{name}”; see: vpnbot server list")
     return server

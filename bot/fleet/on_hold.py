@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from posixpath import join, normpath
 
 from bot.core import Core
 from bot.fleet.elsewhere import is_same_machine
@@ -69,8 +69,12 @@ async def sign_crl(core: Core, keyring: Keyring, server: Server) -> bytes:
 
 def _entry(entry: GrantRevocation | ForeignRevocation) -> crl.Revocation:
     reason = RevocationReason(entry.crl_reason) if entry.crl_reason else CRL_REASONS[entry.reason]
-    # Stored in one form, so not read with the care that is taken of what people type.
-    return crl.Revocation(SerialNumber(int(entry.serial, 16)), entry.revoked_at, reason)
+    return crl.Revocation(_serial(entry.serial), entry.revoked_at, reason)
+
+
+def _serial(stored: str) -> SerialNumber:
+    """Stored in one form, so not read with the care that is taken of what people type."""
+    return SerialNumber(int(stored, 16))
 
 
 async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
@@ -85,13 +89,9 @@ async def neighbours(tx: Transaction, server: Server) -> Neighbours | None:
         return None
     same_crl = same_list(server, others)
     _, ccd = _places(server)
-    grants = await tx.grants.for_others(server.name)
+    serials = await tx.crl.for_others([server.name, *same_crl])
     return Neighbours(
-        frozenset(
-            parse_serial(grant.serial)
-            for grant in grants
-            if not any(server in same_crl for server in grant.servers)
-        ),
+        frozenset(map(_serial, serials)),
         same_crl=same_crl,
         same_ccd=tuple(
             other.name for other in beside(server, others) if ccd and _places(other)[1] == ccd
@@ -112,8 +112,9 @@ def beside(server: Server, servers: Iterable[Server]) -> list[Server]:
     return [other for other in others if is_same_machine(other.ssh, server.ssh)]
 
 
-def _places(server: Server) -> tuple[PurePosixPath | None, PurePosixPath | None]:
+def _places(server: Server) -> tuple[str | None, str | None]:
     """Its CRL and its folder of clients' files, from the root of its machine."""
     layout = layout_of(server)
-    home = PurePosixPath("/" if layout.adopted else server.directory)
-    return (layout.crl and home / layout.crl) or None, (layout.ccd and home / layout.ccd) or None
+    home = "/" if layout.adopted else server.directory
+    crl, ccd = (path and normpath(join(home, path)) for path in (layout.crl, layout.ccd))
+    return crl or None, ccd or None

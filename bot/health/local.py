@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from bot.errors import BadSettings
 from bot.health.results import Fine, Result, Trouble, mend_with, trouble, trouble_from
@@ -32,6 +33,14 @@ def look_at_place(settings: Settings, environment: Mapping[str, str]) -> Trouble
     if home is None or home == here:
         return trouble(words.NOTHING_HERE, here=here)
     return trouble(words.WRONG_FOLDER, here=here, home=home)
+
+
+def elsewhere(settings: Settings, home: Path | None) -> str | None:
+    """Where to go, for whoever typed a command where no bot lives; None where it is not that."""
+    here = Path.cwd()
+    if look_at_place(settings, os.environ) is None or home in (None, here):
+        return None
+    return words.GO_THERE.format(here=quote(str(here)), home=quote(str(home)))
 
 
 def look_at_configuration(settings: Settings) -> Iterator[Result]:

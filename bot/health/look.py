@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.fleet.elsewhere import address_of
-from bot.fleet.live_servers import live_server
+from bot.fleet.live_servers import live_server, spec_of
 from bot.fleet.upkeep import adopt_line, deploy_line, restart_line
 from bot.health.results import ShellLine, Trouble, mend_with, of_server, trouble, trouble_from
 from bot.keyring import Keyring
@@ -15,7 +15,7 @@ from bot.texts.health import Complaint
 from pki.key_ids import Issuers
 from storage.database import Database
 from storage.records import Server, ServerName
-from vpn.configuration.server import unit_name
+from vpn.configuration.server import host_commands, unit_name
 from vpn.errors import HostError
 from vpn.findings import MACHINE_SHUT, Finding, FindingCode, ServerStatus
 from vpn.host.interface import ServerHost
@@ -110,4 +110,5 @@ def _commands(server: Server) -> dict[str, str]:
         "deploy": ShellLine(deploy_line(server)),
         "adopt": ShellLine(adopt_line(server)),
         "restart": ShellLine(restart_line(server)),
+        "start": ShellLine(" && ".join(host_commands(spec_of(server)))),
     }

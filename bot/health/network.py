@@ -22,6 +22,8 @@ from bot.texts.durations import span_text
 
 # What python-telegram-bot puts before the words of an error.
 _CLASS = re.compile(r"^httpx\.\w+: (?=\S)")
+# Of an OSError, as `str` has it.
+_NUMBER = re.compile(r"\[Errno -?[0-9]+\] ")
 # Certificates and CRLs are backdated by a day: a minute is no danger yet.
 _PATIENCE_S = 10.0
 
@@ -83,7 +85,7 @@ async def _told_by(url: str, way: WayOut | None) -> datetime | Trouble | None:
         ):
             return date_of(await client.head(url))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        reason = redact(str(error)) or type(error).__name__
+        reason = redact(_NUMBER.sub("", str(error))) or type(error).__name__
     except TimeoutError:
         reason = words.NO_ANSWER.format(seconds=round(_PATIENCE_S))
     except not_socks(way):
@@ -115,8 +117,8 @@ async def greet(token: str, api_url: str, way: WayOut | None) -> Greeting:
 
 
 def reason_of(error: TelegramError) -> str:
-    """Why Telegram gave no answer, without the name of a class before it."""
-    return redact(_CLASS.sub("", error.message))
+    """Why Telegram gave no answer, without the name of a class or a number before it."""
+    return redact(_NUMBER.sub("", _CLASS.sub("", error.message)))
 
 
 def look_at_clock(url: str, told: datetime | None, now: datetime) -> Result:

@@ -1,6 +1,6 @@
 """The checks of each server, and their table; those of its files are in `server_files`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +23,7 @@ from bot.health.server_files import look_at_addresses, look_at_home, look_at_pla
 from bot.health.state import NOTICE
 from bot.texts import health as words
 from bot.texts.canary import COMPLAINTS, OVERDUE, seen_from_outside
-from bot.texts.fill import utc
+from bot.texts.fill import plain, straight, utc
 from pki.errors import PkiError
 from pki.found_crls import read_crls
 from storage.records import CanaryLook, Server, Untried
@@ -77,7 +77,7 @@ async def _look(server: Server, around: Surroundings) -> list[Result]:
     routing = Routing()
     with suppress(HostError):  # said by the look at the status
         routing = await routing_of(look)
-    troubles += routing.troubles
+    troubles += _of_its_own(look, routing.troubles)
     for whose, check in _CHECKS:
         if kind in whose:
             try:
@@ -102,6 +102,15 @@ async def _look(server: Server, around: Surroundings) -> list[Result]:
     ]
 
 
+def _of_its_own(look: Look, routing: Sequence[Trouble]) -> Iterator[Trouble]:
+    """Without what its unit brings at each start, where it was not started: that is told once."""
+    gone = {finding.code for finding in look.status.findings} & {FindingCode.MANAGEMENT_GONE}
+    brought = {words.NOT_FORWARDING.wrong, words.NO_MASQUERADE.wrong}
+    for found in routing:
+        if not (gone and look.server.adopted is None and found.kind in brought):
+            yield found
+
+
 async def _tried(server: Server, around: Surroundings) -> CanaryLook | None:
     async with around.database.reading() as tx:
         look = await tx.canaries.look(server.name)
@@ -110,7 +119,7 @@ async def _tried(server: Server, around: Surroundings) -> CanaryLook | None:
 
 def _from_outside(tried: CanaryLook) -> str:
     template, said = seen_from_outside(tried)
-    text = template.format(said=said, moment=utc(tried.at))
+    text = plain(template, said=straight(said), moment=utc(tried.at))
     return f"{words.SERVER.format(server=tried.server, text=text)}."
 
 

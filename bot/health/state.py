@@ -22,7 +22,7 @@ from bot.process.data_folder import DataFolder, account_name
 from bot.receipts import reasons
 from bot.texts import health as words
 from bot.texts.durations import span_text
-from bot.texts.fill import plain, utc
+from bot.texts.fill import plain, straight, utc
 from pki.errors import AuthorityMissing, DamagedAuthority, PkiError
 from storage.database import Database, open_database
 from storage.errors import StorageError
@@ -147,7 +147,7 @@ async def look_at_proofs(tx: Transaction) -> list[Result]:
                 name=name,
                 common_name=grant.common_name,
                 server=proof.server,
-                findings=" ".join(reasons([proof])) or words.UNPROVED_UNTRIED,
+                findings=straight(" ".join(reasons([proof]))) or words.UNPROVED_UNTRIED,
                 grant=grant.id,
             )
             for proof in own

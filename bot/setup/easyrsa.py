@@ -9,8 +9,13 @@
 
 The PKI itself is only read, so easy-rsa still works; but what it issues or revokes from then on is
 known here only after another import.
+
+What becomes the bot's account's is no secret of somebody else's: in a folder of another account a
+link could lead to the key of another CA, which root alone may read. So of keys root follows no link
+but its own. All else in a PKI is public.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +35,12 @@ from pki.errors import AuthorityMissing
 from pki.serial import serial_hex
 from pki.static_key import check_static_key, check_tls_crypt_v2_server_key
 from vpn.configuration.profile import TlsKey
+from vpn.host.local import LocalHost
+from vpn.host.permissions import read_linked
 
 Progress = Callable[[int, int], None]
+
+_MACHINE = LocalHost(Path("/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,8 @@ def read_tls_key(files: Mapping[TlsKey, Path | None]) -> EarlierKey | None:
     """Reads and checks the tls key that was named, before anything else is done.
 
     Raises:
-        NotDone: several were named, or the file cannot be read.
+        NotDone: several were named, or there is no such file, or it holds no text.
+        HostError: it cannot be read.
         PkiError: it holds no such key.
     """
     named = [(kind, path) for kind, path in files.items() if path is not None]
@@ -84,11 +94,14 @@ def read_tls_key(files: Mapping[TlsKey, Path | None]) -> EarlierKey | None:
     if len(named) > 1:
         raise NotDone("A server has one tls key: name one of --tls-auth, --tls-crypt, …-v2.")
     [(kind, path)] = named
+    with as_root():
+        content = asyncio.run(read_linked(_MACHINE, str(path.absolute())))
+    if content is None:
+        raise NotDone(f"There is no {path}; name the file with the {kind} key.")
     try:
-        with as_root():
-            text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotDone(f"{path} can't be read as a key; run this as root.") from error
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise NotDone(f"{path} can't be read as a key; name another file.") from error
     check = check_tls_crypt_v2_server_key if kind is TlsKey.CRYPT_V2 else check_static_key
     return EarlierKey(kind, check(text))
 
@@ -112,6 +125,7 @@ async def take_over(
     Raises:
         NotDone: another CA is here already.
         PkiError: the key cannot be opened, or does not fit.
+        HostError: root does not read it where it lies, by a link of another account's.
         Refused: the rules say no.
     """
     certificates, listed = books(pki)
@@ -120,8 +134,9 @@ async def take_over(
     if not is_kept:
         await _refuse_other_books(office, certificates)
         given = old_passphrase() if pki.key_is_encrypted else None
-        with as_root():
-            key = open_key(pki, given)  # (2)
+        with as_root():  # (2)
+            content = await read_linked(_MACHINE, str(pki.key_path))
+            key = open_key(pki, given, content)
         to_keep = key, new_passphrase()
     async with office.acting(actor) as case:  # (3)
         imported = await importing.take_in(

@@ -137,7 +137,7 @@ async def require_alone(tx: Transaction, name: ServerName) -> None:
 async def _before(tx: Transaction, name: ServerName, *, is_new: bool) -> ServerSet | None:
     known = await tx.servers.set_named(name)
     if not is_new and known is None:
-        raise NotDone(f"There is no set of servers {name!r}; see: vpnbot server group list")
+        raise NotDone(f"There is no set of servers “{name}”; see: vpnbot server group list")
     if is_new and known is not None:
         raise NotDone(
             f"There is a set {name} already; to change it: vpnbot server group edit {name}"
@@ -156,7 +156,7 @@ async def _members(tx: Transaction, names: Sequence[str]) -> list[Server]:
     found = [await tx.servers.get(ServerName(name)) for name in names]
     for name, server in zip(names, found, strict=True):
         if server is None:
-            raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+            raise NotDone(f"There is no server “{name}”; see: vpnbot server list")
         if server.adopted is not None and is_closed(server):
             raise NotDone(f"No new profile works on {name}; why, says: vpnbot doctor")
     return [server for server in found if server is not None]

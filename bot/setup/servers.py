@@ -339,7 +339,7 @@ async def known_server(office: Office, name: str) -> Server:
     async with office.database.reading() as tx:
         server = await tx.servers.get(ServerName(name))
     if server is None:
-        raise NotDone(f"There is no server {name!r}; see: vpnbot server list")
+        raise NotDone(f"There is no server “{name}”; see: vpnbot server list")
     return server
 
 

@@ -1,4 +1,4 @@
-"""A table of the staff, as a spreadsheet or the personnel’s software writes it: CSV."""
+"""A table of the staff, as a spreadsheet or the personnel's software writes it: CSV."""
 
 import csv
 import io
@@ -78,7 +78,7 @@ def _people(
         user_id, typed = as_user_id(row[id_at].strip()), row[name_at].strip()
         name = clean(typed, NAME_LENGTH)
         if user_id is None:
-            faults.append(f"Line {line}: “{clean(row[id_at], NAME_LENGTH)}” isn’t a Telegram id.")
+            faults.append(f"Line {line}: “{clean(row[id_at], NAME_LENGTH)}” isn't a Telegram id.")
         elif user_id in people:
             faults.append(f"Line {line}: the id {user_id} is there a second time.")
         elif "\n" in typed or "\r" in typed:

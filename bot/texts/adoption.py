@@ -64,4 +64,4 @@ WEIGHTS = {
     Weight.NOTE: "Good to know:",
 }
 APPLY = "With --apply the missing lines are added, and the old configuration is kept beside it."
-UNIT = "If the bot runs by the unit from deploy/, let it write there; as root:"
+UNIT = "If the bot runs by its unit, let it write there; as root:"

@@ -74,7 +74,7 @@ COMPLAINTS = {
         "tried from outside at {moment}, it let a revoked certificate in.", _DEPLOY, _ADOPT
     ),
     CanaryTrouble.REVOKED_PASSES: Complaint(
-        "tried from outside at {moment}, its revocation list wasn’t in force; the second lock was.",
+        "tried from outside at {moment}, its revocation list wasn't in force; the second lock was.",
         _DEPLOY,
         _ADOPT,
     ),
@@ -91,12 +91,12 @@ COMPLAINTS = {
     CanaryTrouble.UNREACHABLE: Complaint(
         "tried from outside at {moment}, nothing came back from {remote}.",
         "See that OpenVPN runs, and that each firewall on the way lets that port through. Where "
-        "the bot's machine alone can’t dial it, set VPNBOT_CANARY=off.",
+        "the bot's machine alone can't dial it, set VPNBOT_CANARY=off.",
     ),
 }
 
 OVERDUE = Complaint(
-    "it wasn’t tried from outside since {moment}.",
+    "it wasn't tried from outside since {moment}.",
     "See that the bot runs; its log says what keeps it from trying.",
 )
 

@@ -279,9 +279,9 @@ PENDING_COUNT = Plural(
 PENDING_MORE = Plural("{count} more request waits.", "{count} more requests wait.")
 FOUND_MANY = "More than {count} people fit; these are some. Write more of the name."
 PART = "{first}–{last} of {total}"
-AND_MORE_TO_CHOOSE = Plural(
-    "… and {count} more: write <code>{command}</code>.",
-    "… and {count} more: write <code>{command}</code>.",
+NOT_ALL_TO_CHOOSE = (
+    "These aren’t all. Write more of the name, or <code>{command}</code>: /users and /grants show "
+    "the ids."
 )
 GRANTS_NONE = "Nobody has access at the moment."
 GRANTS_NONE_OF = "{who}: no access at the moment."

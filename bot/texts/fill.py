@@ -46,16 +46,27 @@ def fill(template: Template, **values: Any) -> Html:
 
 
 class Plain(str):
-    """A sentence for a terminal, whose values are a line each."""
+    """A sentence without markup, whose values are a line each."""
 
     __slots__ = ()
 
 
 def plain(template: Template, **values: Any) -> Plain:
     """The sentence for a terminal. For templates without markup."""
-    return Plain(
-        _choose(template, values).format(**{k: _on_one_line(v) for k, v in values.items()})
-    )
+    return _filled(straight(_choose(template, values)), values)
+
+
+def plain_in_chat(template: Template, **values: Any) -> Plain:
+    """The sentence where a chat takes no markup: a button, the answer to a tap, a receipt."""
+    return _filled(_choose(template, values), values)
+
+
+def straight(text: str) -> str:
+    """Words of ours with the apostrophe that a terminal's keyboard has.
+
+    Not for values: a path with another one in it is pasted as it is.
+    """
+    return text.replace("’", "'")
 
 
 def escaped(text: str) -> Html:
@@ -119,6 +130,10 @@ def moment(when: datetime) -> Html:
 def utc(when: datetime) -> str:
     """A time for reading, in UTC, to the minute."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _filled(text: str, values: dict[str, Any]) -> Plain:
+    return Plain(text.format(**{k: _on_one_line(v) for k, v in values.items()}))
 
 
 def _choose(template: Template, values: dict[str, Any]) -> str:

@@ -36,6 +36,10 @@ LONGEST = "At most {duration}"
 APPROVALS = Plural("{count} approval", "{count} approvals")
 APPROVAL_OF = Plural("{count} approval of {names}", "{count} approvals of {names}")
 MEMBERS = "In it: {names}"
+MEMBERS_MORE = Plural(
+    "In it: {names} and {count} more; <code>vpnbot group list --json</code> has all.",
+    "In it: {names} and {count} more; <code>vpnbot group list --json</code> has all.",
+)
 NOBODY = "Nobody is in it yet."
 MORE = "… and {count} more: <code>vpnbot group list</code>"
 JOINED = "✅ {name} is in {group} now."

@@ -19,6 +19,8 @@ class Complaint(NamedTuple):
 
 
 # The place
+# At any other command.
+GO_THERE = "There is no .env here, in {here}; the bot lives in {home}. Go there first: cd {home}"
 WRONG_FOLDER = Complaint(
     "There is no .env here, in {here}; the bot lives in {home}.", "Run: cd {home} && vpnbot doctor"
 )
@@ -123,7 +125,7 @@ FOLDER_FINE = "Data folder: {folder} belongs to {owner}."
 BOT_RUNS = "Bot: it runs."
 _STOPPED = "No bot runs: nobody can ask, nobody is let in, and no access ends by itself."
 BOT_STOPPED = Complaint(
-    _STOPPED, "Start it here: vpnbot run; for systemd there is deploy/vpnbot.service."
+    _STOPPED, "Start it here: vpnbot run; by systemd, as the last lines of `make install` say."
 )
 BOT_STOPPED_UNIT = Complaint(
     _STOPPED,
@@ -204,7 +206,8 @@ SERVER = "Server {server}: {text}"
 SERVER_FINE = "Server {server}: CRL {number}, certificate until {moment}, sessions: {sessions}."
 NOT_DEPLOYED = Complaint(
     "it hasn't been deployed: there is no {directory}/server.conf.",
-    "Run: vpnbot server deploy {server}",
+    # Of where root writes first the database has no say.
+    "Run as root, with the folder that you chose: {deploy} --directory DIR",
 )
 OTHER_ACCOUNT = Complaint(
     "it was added for the account {wanted}, and the data folder belongs to {owner}.",
@@ -363,8 +366,8 @@ SERVER_MENDS = {
     "crl_not_yet_valid": "Set the clock right; then run: vpnbot server deploy {server}",
     "crl_put_back": "Start the bot, which puts its own there again; by hand: vpnbot server deploy "
     "{server}",
-    "management_gone": "Start it: systemctl restart {unit}; if systemd doesn't know it: vpnbot "
-    "server deploy {server}; if it ends again, see why: journalctl -u {unit}",
+    "management_gone": "Start it, as root: {start}; if it ends again, see why: journalctl -u "
+    "{unit} -n 50",
     "management_silent": "See that nothing else is connected there, or run: systemctl restart "
     "{unit}",
     "management_nonsense": "See that OpenVPN 2.5 or newer listens there; then: systemctl restart "

@@ -66,14 +66,17 @@ CAPTION_OWN = (
     "🔑 It has no key: join it with yours by this line, where both files are:\n"
     "<code>(echo '&lt;key&gt;'; cat vpn.key; echo '&lt;/key&gt;') &gt;&gt; {file}</code>"
 )
+PASTED = "Send it as a file, please: save it as vpn.csr, then the paper clip, then File."
 PICTURE = "That’s a picture. Send vpn.csr as a file: the paper clip, then File."
 FETCH_FAILED = "I couldn’t get that file from Telegram. Please send it again."
 UNFIT: dict[Unfit, str] = {
     Unfit.TOO_LARGE: "That file is too large to be a key’s request. Send vpn.csr.",
     Unfit.PRIVATE_KEY: (
-        "⚠️ That file holds a private key, and now Telegram has it, too. Delete it, make a new "
-        "one, and send me only vpn.csr."
+        "⚠️ That’s a private key, and now Telegram has it, too: don’t use it any more. I’m taking "
+        "your message out of this chat. If a profile is for that key, revoke it: /myvpn. Then make "
+        "a new key, and send me only vpn.csr."
     ),
+    Unfit.SEVERAL: "There’s more than one thing in that file. Send vpn.csr alone.",
     Unfit.NO_REQUEST: "That’s no request for a certificate. Send vpn.csr, as openssl wrote it.",
     Unfit.KIND: "That kind of key can’t be used. Make one with P-256, or RSA with 2048 bits.",
     Unfit.SHORT: "That key is too short. Make one with P-256, or RSA with 2048 bits or more.",

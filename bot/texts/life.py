@@ -39,6 +39,14 @@ CARD_CLOSED = "Closed by {admin}, {at}"
 CARD_CLOSED_REMOVED = "Closed: {admin} took {name} off the allowlist, {at}"
 PAST_DENIED = "⚠️ {Admin} said no to this person for {server}, {at}"
 PAST_ENDED = "⚠️ {Admin} ended this person’s access to {server}, {at}"
+CARD_RENAMED = "⚠️ Was {username} when they were put on the allowlist"
+CARD_EARLIER: dict[RequestState, str] = {
+    RequestState.APPROVED: "Before: {server} for {duration}, approved {at}",
+    RequestState.SCHEDULED: "Before: {server} for {duration}, approved {at} for later",
+    RequestState.DENIED: "Before: {server} for {duration}, denied {at}",
+    RequestState.CANCELLED: "Before: {server} for {duration}, taken back {at}",
+    RequestState.EXPIRED: "Before: {server} for {duration}, not decided by {at}",
+}
 ASKED_FOR = "{duration} (asked: {asked})"
 
 # --- The requester's own message -----------------------------------------------------------------

@@ -36,7 +36,7 @@ NOTICES: dict[Notice, Template] = {
     Notice.GROUP_MOVED: (
         "Telegram made a supergroup of your group, so it has another number. I follow it by "
         "myself. Write the new one into my settings all the same, since a backup from before "
-        "doesn’t know it: <code>VPNBOT_ADMIN_GROUP={number}</code>"
+        "doesn’t know it: <code>VPNBOT_{setting}={number}</code>"
     ),
     Notice.PROFILES_MOVE: Plural(
         "The VPN’s certificates are being renewed: one profile is replaced. Its owner gets the new "

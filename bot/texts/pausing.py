@@ -105,8 +105,8 @@ REFUSALS_TERMINAL: dict[Refusal, str] = {
 
 # --- The terminal --------------------------------------------------------------------------------
 
-OFF_LINE = "{names} can’t ask, and get nothing, until {until}."
-OFF_LINE_OPEN = "{names} can’t ask, and get nothing, until you run: vpnbot user resume {id}"
+OFF_LINE = "{names} can’t ask or be let in until {until}."
+OFF_LINE_OPEN = "{names} can’t ask or be let in until you run: vpnbot user resume {id}"
 BACK_LINE = Plural(
     "{names}: back; {count} profile works again.", "{names}: back; {count} profiles work again."
 )

@@ -1,5 +1,6 @@
 """What the terminal says of people: who is on the allowlist, and with which role."""
 
+from bot.texts.fill import Plural
 from storage.role_records import Role
 
 ALLOWED = "{name} ({id}) is on the allowlist."
@@ -22,3 +23,18 @@ TAKEN = "{name} ({id}) has no role any more."
 REMOVED = "Removed: {names}. There was no live access."
 REMOVED_ENDING = "Off the allowlist: {names}."
 LINKED = "{common_name}, serial {serial}, belongs to {name} ({id})."
+
+# --- Asked at a terminal, before something ends --------------------------------------------------
+
+ASK_REVOKE = "End all that {name} ({id}) has, on every server?"
+ASK_REVOKE_GRANT = "End {common_name} on every server?"
+ASK_REMOVE = "Take {names} off the allowlist, and end all that they have?"
+ASK_GONE = Plural(
+    "Take {count} person off the allowlist, and end all that they have?",
+    "Take {count} people off the allowlist, and end all that they have?",
+)
+ASK_GROUP = Plural(
+    "Take the group {name} away from {count} person?",
+    "Take the group {name} away from {count} people?",
+)
+ASK_SERVER = "Take {name} out, and never ask it for a proof again?"

@@ -47,6 +47,10 @@ REFUSALS: dict[Refusal, Template] = {
         "{name} has {count} VPN profiles already, and that’s the most they may have. One has to "
         "end first, by /revoke or in their /myvpn.",
     ),
+    Refusal.GROUP_DECIDES: (
+        "{group} says who has to agree for its people, so I don’t take anybody out of it on one "
+        "admin’s word. On the server, vpnbot user allow {id} --leave-group {group} does it."
+    ),
     Refusal.OWN_STANDING: (
         "{group} gives access without an admin’s yes, so you can’t put yourself into it. Another "
         "admin can; or, if you’re the only one, run on the server: vpnbot user allow {id} --group "

@@ -22,7 +22,7 @@ from bot.texts import (
     whose,
 )
 from bot.texts.durations import duration_text
-from bot.texts.fill import Decision, Html, Plural, Template, fill, plain, utc
+from bot.texts.fill import Decision, Html, Plural, Template, fill, plain, plain_in_chat, utc
 from storage.records import RequestState
 
 _ELSEWHERE = group_refusals.IN_CHAT | whose.REFUSED | roles.IN_CHAT | joining.REFUSED
@@ -222,7 +222,7 @@ _IN_TERMINAL: dict[Refusal, Template] = _SAME | {
         "There is no live imported certificate “{name}” to link to them; see: vpnbot grant list"
     ),
     Refusal.BAD_ID: "“{id}” isn’t a Telegram id: it’s a number that the person sees after /start.",
-    Refusal.BAD_NAME: "The name is empty; give one with --name.",
+    Refusal.BAD_NAME: "The name is empty; write what the person is called.",
 }
 
 # --- Refusals whose words hang on what is the case ------------------------------------------------
@@ -290,7 +290,7 @@ def in_chat(refused: Refused) -> Html:
 
 def in_toast(refused: Refused) -> str:
     """For the answer to a tap, which is plain text."""
-    return plain(_template(refused, IN_CHAT), **_values(refused))
+    return plain_in_chat(_template(refused, IN_CHAT), **_values(refused))
 
 
 def in_terminal(refused: Refused) -> str:

@@ -33,7 +33,10 @@ CARD_CHANGED = "✏️ {name} changed this request, {at}"
 CARD_REMINDED = "⏰ Still waiting: I brought it back to you, {at}"
 CARD_NUDGED = "🔔 Nudged: they’re waiting for a decision, {at}"
 CARD_DENIED_WHY = "The reason: “{reason}”"
+LONGER_HOW = "For longer than was asked for? Tap for how long; they get it at once."
+BUTTON_LONGER = "Longer …"
 DENY_HOW = "Why? Tap one, or write your own words as a reply to this card."
+DENY_HOW_GROUP = "Why? Tap one; for words of your own, write /pending to me alone."
 BUTTON_DENY_WHY = "Deny with a reason"
 BUTTONS_WHY: dict[Why, str] = {
     Why.TOO_LONG: "Deny: for less time",

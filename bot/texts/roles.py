@@ -10,7 +10,7 @@ HELP_APPROVER = (
 )
 HELP_APPROVER_NOBODY = (
     "You’re an approver, but of no group yet. An admin can say which: "
-    "<code>/role YOUR_ID approver GROUP</code>"
+    "<code>/role {id} approver GROUP</code>"
 )
 HELP_AUDITOR = "You’re an auditor: you can look at everything here, and change nothing."
 NOT_LISTED = "You aren’t on the allowlist yourself. If you need VPN access, ask an admin."

@@ -17,11 +17,11 @@ STEPS: dict[RotationStep, str] = {
     ),
     RotationStep.RETIRE: "Step 4 of 4: every server stops trusting the old CA.",
     RotationStep.DONE: (
-        "Done: the new CA has taken the old one’s place, and the old one’s key is destroyed. Make "
+        "Done: the new CA has taken the old one's place, and the old one's key is destroyed. Make "
         "a backup now: vpnbot backup FILE"
     ),
 }
-NONE_YET = "No CA is taking another’s place."
+NONE_YET = "No CA is taking another's place."
 ENDS_SOON = "It ends within a year; begin its successor in good time: vpnbot ca rotate"
 MORE = "What is left to do: vpnbot ca rotate --status"
 MOVING = Plural(
@@ -40,7 +40,7 @@ LEFT = "Still to be done:"
 GO_ON = "Then go on: vpnbot ca rotate"
 ALL_READY = "Nothing is left to do for this step; go on: vpnbot ca rotate"
 BEGIN = (
-    "This makes a second CA, which takes the first one’s place step by step; nobody is shut out "
+    "This makes a second CA, which takes the first one's place step by step; nobody is shut out "
     "on the way. Begin?"
 )
 NOT_BEGUN = "Nothing was begun. To begin: vpnbot ca rotate --yes"
@@ -73,10 +73,10 @@ SHOWS_OLD_ADOPTED = (
 )
 RESTART = "{server}: OpenVPN reads that only when it starts. Restart it: {restart}"
 NOT_ASKED = (
-    "{server}: OpenVPN can’t be asked whether it was restarted since. {reasons} See: vpnbot doctor"
+    "{server}: OpenVPN can't be asked whether it was restarted since. {reasons} See: vpnbot doctor"
 )
 NOT_READ = (
-    "{server}: the bot can’t see which CAs OpenVPN trusts there. {reason} Let the bot’s account "
+    "{server}: the bot can't see which CAs OpenVPN trusts there. {reason} Let the bot's account "
     "there read the files that `ca` and `cert` name; they hold nothing secret."
 )
 CRL_LEFT = "{server}: its revocation list has to hold that of each CA. {reasons}"
@@ -103,6 +103,6 @@ IMPORTED_LEFT = Plural(
     "profiles; then end each: vpnbot revoke NAME",
 )
 UNPROVED_LEFT = Plural(
-    "The end of one profile of the old CA isn’t proved yet: {names}.",
-    "The ends of {count} profiles of the old CA aren’t proved yet: {names}.",
+    "The end of one profile of the old CA isn't proved yet: {names}.",
+    "The ends of {count} profiles of the old CA aren't proved yet: {names}.",
 )

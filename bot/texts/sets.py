@@ -38,16 +38,16 @@ MEMBERS_UNWELL = Plural(
 NONE_WELL = "none of its servers is well, see above."
 COMPLAINT_DIFFER = Complaint(
     "nobody gets a new profile, since no one profile opens all of its servers: {why}",
-    "Make these servers’ configurations alike, restart them, and adopt each again; or keep those "
+    "Make these servers' configurations alike, restart them, and adopt each again; or keep those "
     "in the set that agree: vpnbot server group edit {name} SERVER SERVER",
 )
 COMPLAINT_NO_SECOND_LOCK = Complaint(
     "it has no second lock (ccd-exclusive), so an end of access to the set {name} is proved there "
-    "only after the handshake’s window.",
+    "only after the handshake's window.",
     "Run as root: {adopt} --apply; then: {restart}",
 )
 COMPLAINT_NO_NAMES = Complaint(
-    "it can have no second lock, since it doesn’t call clients by their certificates’ common name; "
+    "it can have no second lock, since it doesn't call clients by their certificates' common name; "
     "so an end of access to the set {name} is proved there late, or never.",
     "Keep the others in the set: vpnbot server group edit {name} SERVER SERVER; or take out "
     "username-as-common-name and x509-username-field, restart it, and run as root: {adopt} --apply",

@@ -1,6 +1,7 @@
 """Somebody's profile doesn't work: three questions, what the bot knows of it, and what to try."""
 
 from storage.records import CanaryTrouble
+from vpn.proof.management import Knocked
 
 BUTTON = "It doesn’t work"
 
@@ -42,6 +43,22 @@ TRIED_TROUBLES = {
 }
 LOCKED = "⚠️ Nobody has looked at its passphrase yet; the button is below the file."
 UNTIL = "The profile works until {until}."
+
+# --- What the servers saw, for both sides ---------------------------------------------------------
+
+HEARD: dict[Knocked, str] = {
+    Knocked.LET: "<b>{server}</b> was reached with this profile, {at}, and took its certificate.",
+    Knocked.REFUSED: (
+        "⚠️ <b>{server}</b> was reached with this profile, {at}, and refused it: {why}."
+    ),
+    Knocked.SHUT: (
+        "⚠️ <b>{server}</b> was reached with this profile, {at}, and had no place for it yet."
+    ),
+    Knocked.BROKE_OFF: (
+        "⚠️ <b>{server}</b> was reached, {at}, and the device broke off the handshake: mostly its "
+        "clock is wrong."
+    ),
+}
 
 # --- What to try, by what happens ----------------------------------------------------------------
 

@@ -29,6 +29,15 @@ _WEBHOOK_SET = (
 Method = Callable[[Params], Awaitable[Any]]
 
 
+_CHAT_ACTIONS = frozenset(
+    {
+        *("typing", "upload_photo", "record_video", "upload_video", "record_voice"),
+        *("upload_voice", "upload_document", "choose_sticker", "find_location"),
+        *("record_video_note", "upload_video_note"),
+    }
+)
+
+
 class Methods:
     """One bot's view of the world. Each method gives what stands in `result`."""
 
@@ -51,6 +60,7 @@ class Methods:
             "editmessagereplymarkup": self._edit_message_reply_markup,
             "getfile": self._get_file,
             "deletemessage": self._delete_message,
+            "sendchataction": self._send_chat_action,
             "answercallbackquery": self._answer_callback_query,
         }
 
@@ -192,6 +202,13 @@ class Methods:
 
     async def _delete_message(self, params: Params) -> bool:
         self._world.bot_deletes(params.chat_id(), params.integer("message_id"))
+        return True
+
+    async def _send_chat_action(self, params: Params) -> bool:
+        """It is gone in five seconds, and is no message: only its arguments are looked at."""
+        self._world.writable(params.chat_id())
+        if params.text("action") not in _CHAT_ACTIONS:
+            raise bad_request("wrong parameter action in request")
         return True
 
     async def _answer_callback_query(self, params: Params) -> bool:

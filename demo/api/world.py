@@ -474,12 +474,13 @@ class World:
         return new
 
     def bot_deletes(self, chat_id: int, message_id: int) -> None:
-        """Its own messages, for two days."""
+        """Its own messages, and what a person has sent in their private chat, for two days."""
         self.writable(chat_id)
         message = self.messages.get((chat_id, message_id))
         if message is None:
             raise bad_request("message to delete not found")
-        if not message.from_bot or self.now() - message.date > _DELETABLE_S:
+        is_deletable = message.from_bot or chat_id > 0
+        if not is_deletable or self.now() - message.date > _DELETABLE_S:
             raise bad_request("message can't be deleted for everyone")
         del self.messages[chat_id, message_id]
         self.tell(EventKind.DELETED, chat_id, message)

@@ -29,19 +29,28 @@ function draw(state) {
   banner.textContent = state.banner;
   banner.title = state.banner;
   banner.hidden = !state.banner;
-  state.people.forEach((person, index) => {
+  for (const person of state.people) {
     person.others = state.people.filter((other) => other.id !== person.id);
+    person.shown = toldApart(person);
+  }
+  state.people.forEach((person, index) => {
     if (!chats.has(person.id)) add(person, index);
     chats.get(person.id).show(person, state);
   });
   if (!document.querySelector(".chat.current")) choose(state.people[0]?.id);
 }
 
+// Two of one name need more than that.
+function toldApart({ id, name, username, others }) {
+  if (!others.some((other) => other.name === name)) return name;
+  return `${name} ${username ? `@${username}` : `…${String(id).slice(-4)}`}`;
+}
+
 function add(person, index) {
   const entry = document.getElementById("picker-entry").content.cloneNode(true).firstElementChild;
   entry.querySelector(".avatar").textContent = person.name[0];
   entry.querySelector(".avatar").dataset.colour = index % 6;
-  entry.querySelector(".pick-name").textContent = person.name;
+  entry.querySelector(".pick-name").textContent = person.shown;
   entry.addEventListener("click", () => choose(person.id));
   picker.append(entry);
   const chat = new Chat(person, index, order);
@@ -69,7 +78,7 @@ function count(chat, number) {
   const badge = chat.entry.querySelector(".badge");
   badge.textContent = number;
   badge.hidden = number === 0;
-  const label = `${chat.person.name}, ${chat.person.role}`;
+  const label = `${chat.person.shown}, ${chat.person.role}`;
   chat.entry.title = label;
   chat.entry.setAttribute("aria-label", number ? `${label}, ${number} unread` : label);
 }

@@ -53,7 +53,7 @@ export class Chat {
   }
 
   dress(index) {
-    const { id, name, role, username } = this.person;
+    const { id, shown: name, role, username } = this.person;
     this.element.dataset.person = id;
     this.element.setAttribute("aria-label", `Chat of ${name}, ${role}`);
     this.find(".avatar").textContent = name[0];
@@ -150,7 +150,7 @@ export class Chat {
   setRole(role) {
     this.person.role = role;
     this.find(".role").textContent = role;
-    this.element.setAttribute("aria-label", `Chat of ${this.person.name}, ${role}`);
+    this.element.setAttribute("aria-label", `Chat of ${this.person.shown}, ${role}`);
     this.onRole?.();
   }
 

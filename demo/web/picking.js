@@ -28,7 +28,7 @@ export class Picking {
       const box = document.createElement("input");
       box.type = "checkbox";
       box.value = person.id;
-      label.append(box, person.name);
+      label.append(box, person.shown);
       entry.append(label);
       return entry;
     }));

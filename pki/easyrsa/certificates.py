@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from pki.easyrsa.places import Shelf
 from pki.easyrsa.purpose import purpose_of
+from pki.easyrsa.subject import to_openvpn
 from pki.easyrsa.values import Purpose
 from pki.extensions import extension_of
 from pki.key_ids import authority_key_id
@@ -144,7 +145,7 @@ def _facts(
         shelf=shelf,
         der=certificate.public_bytes(Encoding.DER),
         serial=SerialNumber(certificate.serial_number),
-        common_name=str(names[-1].value) if names else "",
+        common_name=to_openvpn(str(names[-1].value)) if names else "",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         names_issuer=issuer == own.subject,

@@ -96,10 +96,13 @@ def read_pki(folder: Path, *, now: datetime, progress: Progress | None = None) -
         )
 
 
-def open_key(pki: EasyRsaPki, passphrase: str | None) -> AuthorityKey:
+def open_key(pki: EasyRsaPki, passphrase: str | None, content: bytes | None = None) -> AuthorityKey:
     """The CA's key, once it is certain that it fits the CA's certificate.
 
     A passphrase that is not needed is not looked at.
+
+    Args:
+        content: of `key_path`, where the caller has read it with a care of its own.
 
     Raises:
         PassphraseNeeded: the key is encrypted, and there is no passphrase.
@@ -108,7 +111,7 @@ def open_key(pki: EasyRsaPki, passphrase: str | None) -> AuthorityKey:
         DamagedPki: the key cannot be read.
     """
     with _told():
-        block = _authority_key(pki.key_path)
+        block = _authority_key(pki.key_path, content)
     secret = None
     if pki.key_is_encrypted:
         if passphrase is None:
@@ -181,8 +184,8 @@ def _authority(path: Path) -> x509.Certificate:
     return certificate
 
 
-def _authority_key(path: Path) -> bytes:
-    block = key_block(path.read_bytes())
+def _authority_key(path: Path, content: bytes | None = None) -> bytes:
+    block = key_block(path.read_bytes() if content is None else content)
     if block is None:
         raise DamagedPki(f"{path} holds no private key in PEM; restore it from a backup.")
     return block

@@ -29,7 +29,15 @@ _COMMON_NAME = "CN="
 def common_name(subject: str) -> str | None:
     """The last common name, which is the one that OpenVPN takes; None where there is none."""
     names = [part for part in _PART.split(subject) if part.startswith(_COMMON_NAME)]
-    return _text(names[-1].removeprefix(_COMMON_NAME)) if names else None
+    return to_openvpn(_text(names[-1].removeprefix(_COMMON_NAME))) if names else None
+
+
+def to_openvpn(name: str) -> str:
+    """A name as OpenVPN reads it: as any string in C it ends at a zero byte.
+
+    easy-rsa signs whatever a request says, and `anna\\0x` is let in as `anna`.
+    """
+    return name.partition("\0")[0]
 
 
 def names(subject: str, name: str) -> bool:

@@ -34,6 +34,8 @@ _AS_RUN_IMPORTS = """\
 from bot.process import garbage
 with garbage.seldom_looked_for():
     import bot.run
+    from storage.transaction import import_repositories
+    import_repositories()
 """
 # A slow machine gets fewer rounds.
 _BUDGET_S = 60.0

@@ -1,4 +1,6 @@
-"""`docs/benchmarks.md` and its chart, from what was measured; what people wrote there stays."""
+"""`docs/benchmarks.md` and its chart, from what was measured, and the lines of it that the README
+shows; what people wrote there stays.
+"""
 
 import os
 import platform
@@ -14,10 +16,19 @@ from pathlib import Path
 
 from tests.bench.figures import Figures, number_text, ratio_text
 
-_DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGE, CHART = _DOCS / "benchmarks.md", _DOCS / "benchmarks.svg"
+_ROOT = Path(__file__).resolve().parents[2]
+PAGE, CHART = _ROOT / "docs" / "benchmarks.md", _ROOT / "docs" / "benchmarks.svg"
+README = _ROOT / "README.md"
 # Between these everything is written anew.
 _BEGIN, _END = "<!-- from here by make bench -->", "<!-- to here -->"
+_BESIDE = "## Side by side"
+_COLUMNS = ("| figure | is | of | aim |", "|---|---|---|---|")
+# A figure, and what stands beside it.
+IN_README = (
+    ("tap on Approve to the sent document", "easyrsa, RSA 2048"),
+    ("/revoke to the dead session", "both by hand: openssl ca -gencrl, a bare kill"),
+    ("/revoke NAME, of 100,000", "/revoke NAME, of 1,000"),
+)
 _LIBRARIES = ("python-telegram-bot", "SQLAlchemy", "cryptography", "typer")
 _BAR, _ROW, _LEFT = 360, 22, 290
 Groups = Sequence[tuple[str, Sequence[Figures]]]
@@ -40,12 +51,33 @@ class Surroundings:
 
 
 def write(groups: Groups, before: Surroundings, *, sessions: str) -> None:
-    """Puts the figures into the page, and draws the chart."""
-    head, _, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
-    parts = (_BEGIN, "", _machine(before, sessions), _ratios(groups), _figures(groups), _END)
-    PAGE.write_text(head + "\n".join(parts) + tail, encoding="utf-8")
+    """Puts the figures into the page and the README, and draws the chart."""
+    _put(PAGE, "\n".join((_machine(before, sessions), _ratios(groups), _figures(groups))))
+    _put(README, quoted(PAGE.read_text(encoding="utf-8")))
     CHART.write_text(_chart(groups), encoding="utf-8")
+
+
+def quoted(page: str) -> str:
+    """The table in the README: lines of the page’s."""
+    lines = page.partition(_BESIDE)[2].partition("\n## ")[0].splitlines()
+    wanted = [
+        line
+        for line in lines
+        for one, other in IN_README
+        if line.startswith(f"| {one} | ") and f" | {other} | " in line
+    ]
+    return "\n".join((*_COLUMNS, *wanted, ""))
+
+
+def shown(text: str) -> str:
+    """What `make bench` wrote into a page."""
+    return text.partition(f"{_BEGIN}\n\n")[2].partition(_END)[0]
+
+
+def _put(path: Path, written: str) -> None:
+    head, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
+    _, _, tail = rest.partition(_END)
+    path.write_text(f"{head}{_BEGIN}\n\n{written}\n{_END}{tail}", encoding="utf-8")
 
 
 def _machine(before: Surroundings, sessions: str) -> str:
@@ -94,7 +126,7 @@ def _ratios(groups: Groups) -> str:
         for other in one.beside
         if other.values
     ]
-    head = ("## Side by side", "", "| figure | is | of | aim |", "|---|---|---|---|")
+    head = (_BESIDE, "", *_COLUMNS)
     return "\n".join((*head, *rows, "", f"![The same as bars]({CHART.name})", ""))
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.company import Company
+from tests.terminal import at_terminal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,7 +28,49 @@ async def test_listings_are_narrowed(company: Company, anna_has_access: None) ->
     assert await rows("grant", "list", "--server", "nowhere") == []
     assert await rows("grant", "list", "--state", "revoking") == []
     ran = await company.vpnbot("grant", "list", "--user", "Hans Müller")
-    assert "isn’t enough to tell who" in ran.err
+    assert "isn't enough to tell who" in ran.err
+
+
+async def test_listings_fit_a_terminal_of_80_columns(
+    company: Company, anna_has_access: None
+) -> None:
+    """In columns as far as they go, then below; in words of people, not in keys of the JSON."""
+    del anna_has_access
+    seen = {}
+    for typed in ("server status", "grant list", "audit show"):
+        seen[typed] = (await at_terminal(company, *typed.split(), columns=80)).text
+        lines = seen[typed].splitlines()
+        assert max(map(len, lines)) <= 80, seen[typed]
+        assert "_" not in lines[0]
+    grants, status = seen["grant list"], seen["server status"]
+    (row,) = (await company.done("grant", "list", "--state", "active", "--json")).rows
+    for value in (row["id"], row["user_name"], row["common_name"], row["serial"]):
+        assert str(value) in grants
+    assert status.splitlines()[0].split("  ")[0] == "name"
+    assert "answers" in status
+    assert "CRL signed" in status
+    # Where nobody looks on, each is a line with all of it.
+    head, *rows = (await company.done("grant", "list")).out.splitlines()
+    assert head.split()[:2] == ["id", "who"]
+    assert len(rows) == len((await company.done("grant", "list", "--json")).rows)
+
+
+async def test_an_empty_listing_says_how_to_fill_it(company: Company) -> None:
+    assert (await company.done("group", "list")).out == (
+        "There are no groups yet; to make one: vpnbot group add NAME\n"
+    )
+    assert "vpnbot user invite NAME" in (await company.done("user", "invitations")).out
+    assert "vpnbot server group add" in (await company.done("server", "group", "list")).out
+    assert (await company.done("group", "list", "--json")).rows == []
+
+
+async def test_a_request_has_names_beside_ids(company: Company, anna_has_access: None) -> None:
+    del anna_has_access
+    row = (await company.done("request", "list", "--limit", "1", "--json")).rows[0]
+    assert (row["user_id"], row["user_name"]) == (1001, "Anna Petrova")
+    said = (await company.done("request", "list", "--limit", "1")).out
+    assert "Anna Petrova" in said
+    assert f" {row['decided_by_name']} " in said
 
 
 async def test_the_trail_is_narrowed(company: Company, anna_has_access: None) -> None:
@@ -51,7 +94,7 @@ async def test_the_trail_is_narrowed(company: Company, anna_has_access: None) ->
     said = (await company.done("audit", "show", "--kind", "user.allow")).out
     assert "user:4140 (Hans Müller)" in said
     ran = await company.vpnbot("audit", "show", "--since", "yesterday")
-    assert "isn’t a time" in ran.err
+    assert "isn't a time" in ran.err
 
 
 async def test_durations_and_times_are_written_one_way(company: Company) -> None:
@@ -106,7 +149,7 @@ async def test_roles_are_given_on_the_machine(company: Company) -> None:
     assert back.out == "4142 (4142) is back; requests come to them again.\n"
     for wrong in ((), ("--back", "--until", "3d")):
         assert (await company.vpnbot("user", "away", "4142", *wrong)).code == 2
-    assert "They aren’t away" in (await company.vpnbot("user", "away", "4142", "--back")).err
+    assert "They aren't away" in (await company.vpnbot("user", "away", "4142", "--back")).err
     for number in ("4142", "4143"):
         done = await company.done("user", "role", number, "none")
         assert done.out == f"{number} ({number}) has no role any more.\n"

@@ -23,7 +23,7 @@ def made(count: int) -> Rows:
 
 @pytest.mark.parametrize("count", [0, 1, 200, 201, 1700])
 async def test_json_is_whole(count: int, capsys: pytest.CaptureFixture[str]) -> None:
-    await show_parts(parts(made(count)), ("id",), as_json=True)
+    await show_parts(parts(made(count)), ("id",), as_json=True, none="None.")
     assert json.loads(capsys.readouterr().out) == made(count)
 
 
@@ -31,7 +31,7 @@ async def test_what_would_speak_to_a_terminal_is_escaped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rows = [{"name": 'Zoë "X"\n\x1b[2J\u202e', "servers": ["a\u202eb"], "none": None}]
-    await show_parts(parts(rows), ("name",), as_json=True)
+    await show_parts(parts(rows), ("name",), as_json=True, none="None.")
     said = capsys.readouterr().out
     assert json.loads(said) == rows
     assert "Zoë" in said
@@ -40,12 +40,22 @@ async def test_what_would_speak_to_a_terminal_is_escaped(
 
 @pytest.mark.parametrize("count", [0, 3, 501, 1700])
 async def test_a_table_has_a_line_for_each(count: int, capsys: pytest.CaptureFixture[str]) -> None:
-    await show_parts(parts(made(count)), ("id", "name", "allowed"), as_json=False)
+    await show_parts(parts(made(count)), ("id", "name", "allowed"), as_json=False, none="None.")
     head, *lines = capsys.readouterr().out.splitlines()
-    assert head.split() == ["id", "name", "allowed"]
+    assert head.split() == (["id", "name", "allowed"] if count else ["None."])
     assert len(lines) == count
     for number, line in enumerate(lines):
         assert line.split() == [str(number), "Anna", str(number), "no" if number % 2 else "yes"]
+
+
+@pytest.mark.parametrize("count", [1, 600])
+async def test_what_stands_there_is_what_is_shown(
+    count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also what some would take for a picture's name or for markup, as in an IPv6 address."""
+    row = {"address": "fd00:a:b::1", "name": "anna:x: [bold]"}
+    await show_parts(parts([row] * count), list(row), as_json=False, none="None.")
+    assert capsys.readouterr().out.splitlines()[-1].split() == [*" ".join(row.values()).split()]
 
 
 async def test_a_table_has_times_and_durations_as_sentences_have_them(
@@ -53,11 +63,11 @@ async def test_a_table_has_times_and_durations_as_sentences_have_them(
 ) -> None:
     row = {"not_after": "2026-03-02T09:31:27Z", "duration": "1w", "reason": "1w", "at": None}
     for count in (1, 600):
-        await show_parts(parts([row] * count), list(row), as_json=False)
+        await show_parts(parts([row] * count), list(row), as_json=False, none="None.")
         said = capsys.readouterr().out
         found = [each.strip() for each in re.split(" {2,}", said.splitlines()[-1])]
         assert found == ["2026-03-02 09:31 UTC", "7 days", "1w", "–"]
-    await show_parts(parts([row]), list(row), as_json=True)
+    await show_parts(parts([row]), list(row), as_json=True, none="None.")
     assert json.loads(capsys.readouterr().out) == [row]
 
 

@@ -49,6 +49,7 @@ def test_every_setting_can_be_set(folder: Path) -> None:
         BOT_TOKEN=TOKEN,
         ADMIN_IDS="2001, 2002,2001 ,",
         ADMIN_GROUP="-1001234567890",
+        CARDS_GROUP="-1009876543210",
         DATA_DIR="/srv/vpnbot",
         DATABASE_URL="sqlite+aiosqlite:////srv/other.db",
         CA_PASSPHRASE=PASSPHRASE,
@@ -90,6 +91,7 @@ def test_every_setting_can_be_set(folder: Path) -> None:
         max_profiles=2,
         hours=Hours.parse("Mon-Fri 8:00-18:00", ZoneInfo("Europe/Berlin")),
         group=-1001234567890,
+        cards_group=-1009876543210,
         zone=ZoneInfo("Europe/Berlin"),
     )
     assert settings.data_dir == Path("/srv/vpnbot")
@@ -106,6 +108,7 @@ def test_the_names_of_the_settings_are_an_interface() -> None:
         "VPNBOT_BOT_TOKEN_FILE",
         "VPNBOT_ADMIN_IDS",
         "VPNBOT_ADMIN_GROUP",
+        "VPNBOT_CARDS_GROUP",
         "VPNBOT_DATA_DIR",
         "VPNBOT_DATABASE_URL",
         "VPNBOT_CA_PASSPHRASE",
@@ -227,7 +230,9 @@ def test_a_database_in_memory_would_forget_everything(url: str) -> None:
     assert refused(DATABASE_URL=url).startswith("VPNBOT_DATABASE_URL can't be used")
 
 
-@pytest.mark.parametrize("name", ["VPNBOT_TOKEN", "VPNBOT_ADMIN_ID", "vpnbot_oops", "VPNBOT_"])
+@pytest.mark.parametrize(
+    "name", ["VPNBOT_TOKEN", "VPNBOT_ADMIN_ID", "vpnbot_oops", "VPNBOT_", "VPNBOTAPPROVALS"]
+)
 def test_an_unknown_name_of_ours_in_the_environment_stops_the_start(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,11 +242,21 @@ def test_an_unknown_name_of_ours_in_the_environment_stops_the_start(
     assert "hidden" not in line
 
 
-@pytest.mark.parametrize("line", ["VPNBOT_OOPS=hidden", "export VPNBOT_OOPS='hidden'"])
-def test_an_unknown_name_of_ours_in_the_file_stops_the_start(folder: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("VPNBOT_OOPS", "VPNBOT_OOPS=hidden"),
+        ("VPNBOT_OOPS", "export VPNBOT_OOPS='hidden'"),
+        ("VPNBOTAPPROVALS", "vpnbotApprovals = hidden"),
+        ("VPN_BOT_APPROVALS", "VPN_BOT_APPROVALS=hidden"),
+    ],
+)
+def test_an_unknown_name_of_ours_in_the_file_stops_the_start(
+    folder: Path, name: str, line: str
+) -> None:
     (folder / ".env").write_text(f"OTHER=1\n{line}\n")
     found = refused()
-    assert found.startswith("VPNBOT_OOPS in .env isn't a setting")
+    assert found.startswith(f"{name} in .env isn't a setting")
     assert "hidden" not in found
 
 

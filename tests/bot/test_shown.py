@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bot.cli.asking import Asker
 from bot.cli.main import tell_usage
-from bot.cli.shared import in_json, say, say_blocks, show
+from bot.cli.printing import show
+from bot.cli.shared import in_json, say, say_blocks
 from bot.process.logs import OneLineFormatter, RedactingFormatter
 from bot.shown import one_line
 from bot.texts.fill import fill, length, plain
@@ -55,7 +56,7 @@ def test_whatever_is_said_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     say(FORGED)
     Asker(unattended=True).tell("nobody hears this")
     say_blocks(["one\ntwo", FORGED.replace("\n", "")])
-    show([{"name": FORGED}], ("name",), as_json=False)
+    show([{"name": FORGED}], ("name",), as_json=False, none="")
 
     said = capsys.readouterr().out
     assert is_clean(said)

@@ -69,7 +69,7 @@ def test_a_listing_imports_what_it_lists_from(typed: tuple[str, str], folder: Pa
     assert "sqlalchemy.dialects.sqlite.aiosqlite" in imported
     assert {name for name in imported if name.startswith("bot.cli.")} <= {
         *("bot.cli.main", "bot.cli.later", "bot.cli.groups_help", "bot.cli.version"),
-        *("bot.cli.shared", "bot.cli.printing", LISTINGS[typed]),
+        *("bot.cli.shared", "bot.cli.printing", "bot.cli.typed", LISTINGS[typed]),
     }
     assert imported & {"telegram", "asyncssh", "alembic", "jinja2", "httpx"} == set()
     assert imported & {"cryptography", "rich.console"} == set()
@@ -79,12 +79,34 @@ def test_a_listing_imports_what_it_lists_from(typed: tuple[str, str], folder: Pa
     assert imported & {"bot.texts.chat", "bot.texts.refusals", "vpn.configuration"} == set()
 
 
+@pytest.mark.parametrize(
+    ("typed", "code", "told"),
+    [
+        (("--json", "--limit", "1", "--state", "off"), 0, "[]"),
+        (("--limit", "0"), 2, "Invalid value for '--limit'"),
+    ],
+)
+def test_what_is_typed_is_read(typed: tuple[str, ...], code: int, told: str, folder: Path) -> None:
+    ran = subprocess.run(
+        [VPNBOT, "user", "list", *typed], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, told in ran.stdout + ran.stderr) == (code, True)
+
+
 def test_what_servers_answer_needs_no_other_command(tmp_path: Path) -> None:
     imported = _imported_by(tmp_path, "server", "status")
 
     assert "bot.cli.server_status" in imported
     assert imported & {"telegram", "asyncssh", "alembic", "jinja2", "bot.setup"} == set()
     assert imported & {f"bot.cli.{name}" for name in ("server", "adopt", "ssh", "user")} == set()
+
+
+def test_the_bot_imports_no_other_command_line(tmp_path: Path) -> None:
+    imported = _imported_by(tmp_path, "run")
+
+    assert {"bot.run", "telegram", "httpx"} <= imported
+    assert imported & {"rich", "pygments", "asyncssh", "alembic", "sqlalchemy.orm"} == set()
 
 
 @pytest.mark.parametrize("later", COMMANDS, ids=lambda later: later.name)

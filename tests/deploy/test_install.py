@@ -115,6 +115,8 @@ def test_what_is_installed(machine: Machine) -> None:
     assert (machine.bin / "vpnbot").readlink() == machine.prefix / "bin" / "vpnbot"
     assert not list(machine.packages.rglob("of_an_earlier_build*"))
     assert (machine.prefix / "share" / "man" / "man1" / "vpnbot.1").exists()
+    unit = (machine.prefix / "vpnbot.service").read_text()
+    assert f"ExecStart={machine.bin}/vpnbot run\n" in unit
     assert (machine.packages / "demo" / "web" / "index.html").exists()
     # Nothing of root's is left in somebody's checkout.
     assert sorted(machine.checkout.rglob("*")) == before
@@ -217,7 +219,13 @@ def test_a_prefix_of_ones_own_keeps_all_of_it_inside(machine: Machine) -> None:
     machine.installed()
     assert not machine.bin.exists()
     assert (machine.prefix / "share" / "bash-completion" / "completions" / "vpnbot").exists()
-    assert f"{machine.prefix}/bin/vpnbot" in machine.install().stdout
+    said = machine.install().stdout
+    assert f"{machine.prefix}/bin/vpnbot" in said
+    # What systemd starts is this one, too; `vpnbot init` names the file.
+    assert f"cp {machine.prefix}/vpnbot.service /etc/systemd/system/" in said
+    unit = (machine.prefix / "vpnbot.service").read_text()
+    assert f"ExecStart={machine.prefix}/bin/vpnbot run\n" in unit
+    assert "/usr/local" not in unit
 
 
 def test_what_is_no_environment_is_not_removed(machine: Machine) -> None:

@@ -136,7 +136,7 @@ async def test_a_receipt_tells_the_operators_crl_from_a_damaged_one(
 ) -> None:
     ran = await company.vpnbot("revoke", "carl")
     assert ran.code == 1
-    assert "isn’t the bot’s: it was written by another program" in ran.out
+    assert "isn't the bot's: it was written by another program" in ran.out
     assert "damaged" not in ran.out
     crl = berlin.folder / "crl.pem"
     whole = crl.read_text()

@@ -29,6 +29,7 @@ GRANT_KEYS = [
 REQUEST_KEYS = [
     *("id", "user_id", "server", "duration", "reason", "state", "asked_at"),
     *("starts_at", "extends", "device", "decided_by", "decided_at"),
+    *("user_name", "decided_by_name"),
 ]
 STATUS_KEYS = {"reachable", "crl_number", "crl_this_update", "sessions", "restart_pending"}
 
@@ -228,7 +229,7 @@ async def test_two_fits_and_none(company: Company) -> None:
     await company.boris.hears("is on the allowlist; the name is up to date")
     before = company.dump()
     ran = await company.vpnbot("revoke", name.upper())
-    one_line(ran, "isn’t enough to tell who", str(gina.person.id), str(other.person.id))
+    one_line(ran, "isn't enough to tell who", str(gina.person.id), str(other.person.id))
     one_line(await company.vpnbot("revoke", "nobody at all"), "nobody at all")
     assert company.dump() == before
     removed = await company.done("user", "remove", str(gina.person.id))
@@ -280,7 +281,7 @@ async def test_all_accounts_of_a_person(company: Company) -> None:
     said = await company.done(*allow, str(one.person.id))
     assert f"{company.name_of(one)} ({one.person.id}) are one person" in said.out
     assert "a person of its own" in (await company.done(*allow, str(two.person.id))).out
-    one_line(await company.vpnbot(*allow, str(two.person.id)), "isn’t linked to another one")
+    one_line(await company.vpnbot(*allow, str(two.person.id)), "isn't linked to another one")
     await company.done(*allow, str(one.person.id))
 
     removed = await company.done("user", "remove", str(one.person.id))
@@ -443,8 +444,8 @@ async def test_the_allowlist(company: Company) -> None:
     await refused(
         company,
         {
-            "user allow 0 --name X": "isn’t a Telegram id",
-            "user allow 12a --name X": "isn’t a Telegram id",
+            "user allow 0 --name X": "isn't a Telegram id",
+            "user allow 12a --name X": "isn't a Telegram id",
             "user remove 4711": "4711",
         },
     )

@@ -29,7 +29,7 @@ async def test_servers_that_cannot_be(company: Company) -> None:
             f"{beside} --remote a.example.com:{port}/udp": f"office listens on port {port}/udp",
             f"{beside} --remote a.example.com:1 --listen {port}": "another one with --listen",
             f"{paris} --network 10.8.2.0/24": "overlaps",
-            f"{paris} --network 10.8.0.0/33": "no IPv4 network",
+            f"{paris} --network 10.8.0.0/33": "isn't an IPv4 network",
             f"{paris} --ssh paris": "no USER@HOST:PORT",
             f"{paris} --ssh a@paris.invalid": "can't be reached by SSH",
             f"{paris} --host-key SHA256:x": "add --ssh",

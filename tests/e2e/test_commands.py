@@ -142,7 +142,8 @@ async def test_a_card_its_shorter_choices_and_the_decision(company: Company) -> 
             assert words in card.text
         assert "visiting a customer" in card.text
         assert [button.text for row in card.buttons for button in row] == [
-            *("Approve 7 days", "Approve 1 day", "Approve 8 hours", "Deny", "Deny with a reason")
+            *("Approve 7 days", "Approve 1 day", "Approve 8 hours", "Longer …"),
+            *("Deny", "Deny with a reason"),
         ]
     answer = await boris.is_answered(await boris.taps("Approve 8 hours", message=cards[0]))
     assert company.name_of(who) in answer.text
@@ -494,4 +495,4 @@ async def test_members_are_no_admins(company: Company) -> None:
         "SELECT subject FROM audit WHERE action = 'refused' AND actor = ? ORDER BY seq",
         f"telegram:{who.person.id}",
     )
-    assert tried == [(f"/{command}",) for command in sorted(ADMINS)]
+    assert tried == [(f"/{command} {who.person.id} X",) for command in sorted(ADMINS)]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from demo.api.faults import Fault, FaultKind, drop_after, status
 from demo.lab.network import lab_missing
 from demo.testing import DemoMessage, PersonChat
+from tests import networkmanager
 from tests.company import CROWD, PEOPLE, Company, company_with_openvpn, company_with_stand_in, until
 from tests.folders import open_folder
 from vpn.configuration.connect_rules import check_profile
@@ -120,6 +122,10 @@ def made(folder: Path, *options: str) -> bytes:
     return (folder / "vpn.csr").read_bytes()
 
 
+def is_gone(who: PersonChat, message: DemoMessage) -> bool:
+    return all(one.message_id != message.message_id for one in who.messages)
+
+
 def join(line: str, folder: Path) -> None:
     subprocess.run(["sh", "-c", line], cwd=folder, check=True)
 
@@ -134,12 +140,19 @@ async def test_a_profile_for_ones_own_key(company: Company, tmp_path: Path) -> N
     for name, content, words in (
         ("vpn.csr", made(tmp_path, "-newkey", "rsa:1024", "-subj", "/CN=vpn"), "too short"),
         ("vpn.csr", made(tmp_path, "-newkey", "rsa:2048", "-subj", "/CN=boris"), "asks for a name"),
-        ("vpn.key", (tmp_path / "vpn.key").read_bytes(), "holds a private key"),
+        ("vpn.csr", made(tmp_path) + made(tmp_path), "more than one thing"),
         ("vpn.csr", bytes(5_000_000), "too large"),
         ("notes.pdf", b"%PDF-1.4", "no request for a certificate"),
     ):
         await anna.sends(name, content)
         await anna.hears(words)
+    # A key is taken out of the chat, as a file and as a text, and nobody calls it a request.
+    private = (tmp_path / "vpn.key").read_bytes()
+    for sent in (await anna.sends("vpn.key", private), await anna.says(private.decode())):
+        await until(partial(is_gone, anna, sent))
+        anna.deletes((await anna.hears("don’t use it any more")).message_id)
+    await anna.says((tmp_path / "vpn.csr").read_text())
+    await anna.hears("Send it as a file, please")
     await anna.sends("vpn.png", b"\x89PNG", photo=True)
     await anna.hears("That’s a picture")
     assert company.query("SELECT 1 FROM key_choices WHERE user_id = ?", anna.person.id) == []
@@ -193,6 +206,67 @@ async def test_a_real_client_opens_the_key_with_what_was_shown_once() -> None:
             assert not any(phrase in one.text for one in company.anna.messages)
             await company.stop()
             assert is_kept(company, phrase) == []
+
+
+@pytest.mark.skipif(networkmanager.missing() is not None, reason=str(networkmanager.missing()))
+async def test_networkmanager_imports_each_kind(company: Company, tmp_path: Path) -> None:
+    """All that a profile says, and the key as it came: locked stays locked."""
+    anna = await company.hires()
+    await choose(anna, "Ready to use")
+    plain = await gets_profile(company, anna)
+    boris = await company.hires()
+    locked = await gets_profile(company, boris)
+    clara = await company.hires()
+    await clara.sends("vpn.csr", made(tmp_path))
+    await clara.hears("Your next profiles are for the key that you keep")
+    own = await gets_profile(company, clara)
+    for number, message in enumerate((plain, locked, own)):
+        assert message.document is not None
+        home = tmp_path / str(number)
+        home.mkdir()
+        profile = tmp_path / message.document.file_name
+        profile.write_bytes(message.document.content)
+        for line in message.text.splitlines():
+            if line.startswith("(echo"):
+                join(line, tmp_path)
+        found = networkmanager.imported(profile, home)
+        assert found["connection-type"] == "tls"
+        assert found["remote-cert-tls"] == "server"
+        assert found["remote"].startswith(f"{company.host}:")
+        assert found["key"].encode().strip() == key_of(profile.read_bytes()).strip()
+        assert found["tls-crypt-v2"].startswith("-----BEGIN OpenVPN tls-crypt")
+
+
+async def choose(who: PersonChat, way: str) -> None:
+    await who.says("/myvpn")
+    await who.taps("🔑", message=await who.hears("You have no VPN access"))
+    await who.taps(way, message=await who.hears("How do you want your profiles"))
+    await who.hears("Done. Your next profiles")
+
+
+@_NEEDS_LAB
+@pytest.mark.long
+async def test_a_real_client_connects_with_the_key_that_its_owner_kept(tmp_path: Path) -> None:
+    with open_folder() as folder:
+        async with company_with_openvpn(folder) as (company, lab):
+            company.extra["VPNBOT_PROFILE_KEY"] = "own"
+            await company.start()
+            anna = company.anna
+            await anna.says("/requestvpn")
+            await anna.hears("Send me vpn.csr as a file first")
+            await anna.sends("vpn.csr", made(tmp_path))
+            await anna.hears("Your next profiles are for the key that you keep")
+            message = await gets_profile(company, anna)
+            assert message.document is not None
+            path = tmp_path / message.document.file_name
+            path.write_bytes(message.document.content)
+            (line,) = [line for line in message.text.splitlines() if line.startswith("(echo")]
+            join(line, tmp_path)
+            tunnel = await lab.connect(path.read_text())
+            await company.boris.says(f"/revoke {anna.person.first_name}")
+            await company.boris.hears("Revoked")
+            await tunnel.close()
+            await company.stop()
 
 
 async def test_it_is_shown_once(company: Company) -> None:

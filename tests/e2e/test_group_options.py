@@ -18,10 +18,10 @@ async def test_approvers_that_are_none_change_nothing(company: Company) -> None:
     assert await approvers(company, "typed") == ids
     for nobody in ("", " ", ","):
         ran = await company.vpnbot("group", "edit", "typed", "--approvers", nobody)
-        assert (ran.code, "isn’t a Telegram id" in ran.err) == (1, True)
+        assert (ran.code, "isn't a Telegram id" in ran.err) == (1, True)
         assert await approvers(company, "typed") == ids
         ran = await company.vpnbot("group", "add", "other", "--approvers", nobody)
-        assert (ran.code, "isn’t a Telegram id" in ran.err) == (1, True)
+        assert (ran.code, "isn't a Telegram id" in ran.err) == (1, True)
     both = ("--clear", "--approvers", "--approvers", str(BORIS.id))
     ran = await company.vpnbot("group", "edit", "typed", *both)
     assert (ran.code, " --approvers is both given and cleared" in ran.err) == (2, True)

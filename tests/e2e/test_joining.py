@@ -154,6 +154,9 @@ async def test_the_list_of_the_staff(company: Company) -> None:
     assert "--encoding windows-1251" in wrong.err
     named = await company.done("user", "import", str(file), "--encoding", "windows-1251")
     assert "Ольга Ким (5152)" in named.out
+    file.write_bytes("id\tname\r\n5153\tОльга Ли\r\n".encode("utf-16"))
+    assert "Ольга Ли (5153)" in (await company.done("user", "import", str(file))).out
+    file.write_bytes("id;name\n5152;Ольга Ким\n".encode("windows-1251"))
     for typed, words in {
         ("user", "import", f"{file}.none"): "can't be read",
         ("user", "import", str(file), "--encoding", "runes"): "no encoding runes",

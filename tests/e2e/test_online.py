@@ -36,7 +36,7 @@ async def test_an_admin_sees_who_is_on_and_ends_it() -> None:
             table = (await company.done("server", "sessions")).out
             assert file.name in table
             ran = await company.vpnbot("server", "sessions", "rome")
-            assert (ran.code, "no server 'rome'" in ran.err) == (1, True)
+            assert (ran.code, "no server “rome”" in ran.err) == (1, True)
 
             await boris.says("/online")
             first = await boris.hears("1 session right now:")

@@ -131,14 +131,14 @@ async def test_a_set_is_shown_as_a_whole(folder: Path) -> None:
         status = await company.vpnbot("server", "status")
         assert status.code == 1
         assert (
-            "Set eu (office, paris): paris can’t be asked; a client that doesn’t get in there "
+            "Set eu (office, paris): paris can't be asked; a client that doesn't get in there "
             "tries office." in status.out
         )
         with as_if_bot_ran(company.data):
             doctor = await company.vpnbot("doctor")
         (found,) = findings(doctor)
         assert found[0].startswith("Server paris: ")
-        assert "note   Set eu: paris isn’t well, see above; a client that" in doctor.out
+        assert "note   Set eu: paris isn't well, see above; a client that" in doctor.out
         await company.start()
         await company.boris.says("/servers")
         assert (
@@ -171,7 +171,7 @@ async def test_what_a_set_may_be(folder: Path) -> None:
             assert ran.code == 1, ran
             return ran.err
 
-        assert "no server 'oslo'" in await refused("group", "add", "eu", "office", "oslo")
+        assert "no server “oslo”" in await refused("group", "add", "eu", "office", "oslo")
         assert "two servers at least" in await refused("group", "add", "eu", "office")
         assert "named twice" in await refused("group", "add", "eu", "office", "office")
         assert "a server office already" in await refused("group", "add", "office", "paris")

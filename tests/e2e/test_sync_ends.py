@@ -67,4 +67,4 @@ async def test_who_has_nothing_may_have_a_certificate_that_is_nobodys() -> None:
                 company.tamper("INSERT INTO certificate_words VALUES (?, 'old')", word)
             sync = ("user", "sync", table_without(folder), "--apply", "--max-share", "100")
             said = (await company.done(*sync)).out
-            assert "zoe.zander, which belongs to nobody. Is it Zoe Zander’s?" in said
+            assert "zoe.zander, which belongs to nobody. Is it Zoe Zander's?" in said

@@ -155,7 +155,7 @@ async def test_a_servers_certificate_is_nobodys(company: Company, name: str) -> 
     """Else it would be revoked with its owner."""
     ran = await company.vpnbot("user", "link", name, str(ANNA.id))
     assert (ran.code, ran.out) == (1, "")
-    assert f"“{name}” is a server’s own certificate" in ran.err
+    assert f"“{name}” is a server's own certificate" in ran.err
 
 
 async def test_a_servers_certificate_is_no_access(company: Company) -> None:

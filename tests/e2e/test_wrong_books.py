@@ -1,5 +1,6 @@
 """Books that were wrong, or restored from before: whoever they forget gets in nowhere unnoticed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from cryptography import x509
 
 from pki.crl import read_crl
 from pki.serial import serial_hex
+from tests.accounts import give
 from tests.company import Company, _free_port, open_company
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 
@@ -73,3 +75,23 @@ async def test_what_the_certificate_says_counts(folder: Path) -> None:
             assert listed(company, easyrsa) == out
         await company.vpnbot("revoke", "anna")
         assert listed(company, easyrsa) == {*out, serial["anna"]}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root can be led astray.")
+async def test_root_takes_no_key_that_another_account_leads_it_to(folder: Path) -> None:
+    """By a link in a PKI of their own they would get the key of a CA that is root's alone."""
+    easyrsa = EasyRsa(folder / "pki")
+    easyrsa.begin()
+    roots = folder / "roots"
+    roots.mkdir(mode=0o700)
+    key = easyrsa.pki / "private/ca.key"
+    key.rename(roots / "ca.key")
+    key.symlink_to(roots / "ca.key")
+    give(easyrsa.pki)
+    async with open_company(folder) as company:
+        ran = await company.vpnbot("ca", "import-easyrsa", str(easyrsa.pki))
+        assert (ran.code, f"{key} is a link that another account" in ran.err) == (1, True), ran
+        assert not (company.folder / "data/ca").exists()
+        key.unlink()
+        (roots / "ca.key").rename(key)
+        await company.done("ca", "import-easyrsa", str(easyrsa.pki))

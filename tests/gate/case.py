@@ -98,12 +98,22 @@ def offers(state: Snapshot, laws: Laws, request: Request) -> dict[int, int]:
     """
     longest = min(request.duration, laws.max_duration)
     shorter = [step for step in LADDER if step < longest][-2:]
-    extended = state.extended(request)
     return {
         duration: laws.needed(duration)
         for duration in (longest, *shorter)
-        if extended is None or request.asked_at + duration * SECOND > extended.not_after
+        if _helps(state, request, duration)
     }
+
+
+def longer(state: Snapshot, laws: Laws, request: Request) -> dict[int, int]:
+    """Likewise those beyond what was asked for."""
+    steps = [step for step in LADDER if request.duration < step <= laws.max_duration][:2]
+    return {step: laws.needed(step) for step in steps if _helps(state, request, step)}
+
+
+def _helps(state: Snapshot, request: Request, duration: int) -> bool:
+    extended = state.extended(request)
+    return extended is None or request.asked_at + duration * SECOND > extended.not_after
 
 
 def deciders(state: Snapshot, laws: Laws, request: Request) -> list[int]:
@@ -120,28 +130,35 @@ def deciders(state: Snapshot, laws: Laws, request: Request) -> list[int]:
 def card_shows(state: Snapshot, laws: Laws, since: int, request: Request) -> Shown:
     """On the card of an admin who has been one since that decision."""
     person = state.people[request.user_id]
-    accounts = state.accounts_of(request.user_id)
     extended = state.extended(request)
+    past = decided_against(state, request)
+    return (
+        *(request.id, request.user_id, person.name, person.username, request.server),
+        *(request.duration, request.reason, tuple(offers(state, laws, request).items()), since),
+        tuple(longer(state, laws, request).items()),
+        *((extended.id, extended.state in LIVE) if extended else ()),
+        tuple(sorted(state.groups_of(request.user_id))),
+        *sorted(past),
+    )
+
+
+def decided_against(state: Snapshot, request: Request) -> list[tuple[str, int, str]]:
+    """What admins decided against whoever asked, lately; each with its moment."""
+    accounts = state.accounts_of(request.user_id)
     since_when = request.asked_at - _LATELY
     past = [
-        ("ended", grant.revoked_at, grant.id)
+        ("ended", grant.revoked_at or 0, grant.id)
         for grant in state.grants.values()
         if grant.user_id in accounts
         and grant.end_reason in {"revoked", "removed"}
         and (grant.revoked_at or 0) > since_when
     ]
     past += [
-        ("denied", one.decided_at, str(one.id))
+        ("denied", one.decided_at or 0, str(one.id))
         for one in state.requests.values()
         if one.user_id in accounts and one.state == "denied" and (one.decided_at or 0) > since_when
     ]
-    return (
-        *(request.id, request.user_id, person.name, person.username, request.server),
-        *(request.duration, request.reason, tuple(offers(state, laws, request).items()), since),
-        *((extended.id, extended.state in LIVE) if extended else ()),
-        tuple(sorted(state.groups_of(request.user_id))),
-        *sorted(past),
-    )
+    return past
 
 
 def question_shows(state: Snapshot, data: str) -> Shown | None:
@@ -329,6 +346,7 @@ class Case:
         """The duration of each person whose yes counts, the last one said, by `state`."""
         may = deciders(state, self.laws, request)
         changed_after = state.notes_of(request).after_decision
+        against = max((at for _, at, _ in decided_against(state, request)), default=-1)
         by_account: dict[int, int] = {}
         for decision in state.decisions:
             if decision.request_id != request.id or decision.verdict != "approve":
@@ -338,7 +356,8 @@ class Case:
             who = int(decision.actor.removeprefix("telegram:"))
             if who not in may or self.same_person(who, request.user_id):
                 continue
-            if decision.id > max(self.since[who], changed_after):
+            is_fresh = decision.id > max(self.since[who], changed_after)
+            if is_fresh and decision.at > against:
                 by_account[who] = decision.duration or 0
         # Of two accounts of a person the one that is named first speaks for both.
         said: dict[int, int] = {}

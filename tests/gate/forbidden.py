@@ -6,7 +6,7 @@ Each function yields a sentence for each rule that a step has broken.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.gate.case import BY_ITSELF, SECOND, Case, What
+from tests.gate.case import BY_ITSELF, SECOND, Case, What, longer
 from tests.gate.later import beginning_of, begins, comes, is_given, waits
 from tests.gate.left import broken_in_leavings
 from tests.gate.meaning import (
@@ -149,8 +149,10 @@ def _may_be_approved(case: Case, old: Request, new: Request) -> bool:
     if not may_agree(case, old):
         return False
     given = min([int(case.tapped[2]), *case.others(old)])
-    longest = min(old.duration, case.laws.max_duration)
-    return is_enough(case, old) and new.duration == given <= longest
+    is_offered = given <= min(old.duration, case.laws.max_duration) or given in longer(
+        case.before, case.laws, old
+    )
+    return is_enough(case, old) and new.duration == given and is_offered
 
 
 def _may_end(case: Case, old: Request, _new: Request) -> bool:

@@ -40,7 +40,7 @@ from bot.chat import farewells as chat_farewells
 from bot.chat import leaving as chat_leaving
 from bot.chat import not_me as chat_not_me
 from bot.chat import soon_over as soon_over_chat
-from bot.chat.buttons import Keyboard, from_payload
+from bot.chat.buttons import Keyboard, Tap, from_payload
 from bot.chat.incoming import sender_of
 from bot.chat.worker import Worker
 from bot.core import Core
@@ -290,7 +290,7 @@ class Gate:
         """The data of the buttons of a message that would go out now, with what it stands for."""
         if row.kind == "reply":
             found = _data(from_payload(row.payload["keyboard"]))
-            return [(data, question_shows(state, data)) for data in found]
+            return [(data, self._stands_for(data, row, state, since)) for data in found]
         if row.kind not in _RENDERED:
             return []
         async with self.database.reading() as tx:
@@ -315,6 +315,16 @@ class Gate:
         )
         assert all(part in read for part in parts)
         return [(data, shown) for data in _data(view.keyboard)]
+
+    def _stands_for(
+        self, data: str, row: Row, state: Snapshot, since: Mapping[int, int]
+    ) -> Shown | None:
+        """A card that shows longer durations is an answer, too."""
+        tap, _, rest = data.partition(":")
+        if tap != Tap.APPROVE:
+            return question_shows(state, data)
+        request = state.requests[int(rest.partition(":")[0])]
+        return card_shows(state, self.laws, since.get(row.chat_id, 0), request)
 
     async def _beside(self, tx: Transaction, row: Row) -> list[str]:
         """The buttons of what is no request."""

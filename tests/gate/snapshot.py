@@ -56,6 +56,7 @@ class Decision:
     actor: str
     verdict: str
     duration: int | None
+    at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,9 @@ class Town(RuleBasedStateMachine):
     def decides(self, data: st.DataObject) -> None:
         """One of the newest cards; mostly by one of those who have a say."""
         cards = [
-            button.data for button in self.rig.pool if button.tap in {"ap", "dn", "ud", "dw", "dr"}
+            button.data
+            for button in self.rig.pool
+            if button.tap in {"ap", "dn", "ud", "dw", "dr", "lo"}
         ][-12:]
         if cards:
             roles = self.rig.state.roles

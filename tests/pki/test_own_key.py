@@ -10,10 +10,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    pkcs12,
 )
 from cryptography.x509.oid import NameOID
 from hypothesis import given
@@ -80,6 +82,7 @@ def test_one_that_openssl_makes_is_good(tmp_path: Path) -> None:
         (rsa.generate_private_key(3, 2048), Unfit.KIND),
         (ec.generate_private_key(ec.SECP224R1()), Unfit.SHORT),
         (ec.generate_private_key(ec.SECP256K1()), Unfit.KIND),
+        (ec.generate_private_key(ec.SECP521R1()), Unfit.KIND),
     ],
 )
 def test_keys_that_are_weak_or_that_clients_do_not_know(key: Key, why: Unfit) -> None:
@@ -127,6 +130,7 @@ def test_a_signature_of_another_key() -> None:
 def test_what_is_no_request() -> None:
     key = EC.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     assert refusal(pem(request()) + key) is Unfit.PRIVATE_KEY
+    assert refusal(pem(request()) * 2) is Unfit.SEVERAL
     assert refusal(b"\xff\xd8\xff\xe0 a picture") is Unfit.NO_REQUEST
     assert refusal(b"") is Unfit.NO_REQUEST
     assert refusal(spki(EC).encode()) is Unfit.NO_REQUEST
@@ -140,3 +144,36 @@ def test_a_damaged_one_is_refused_or_gives_the_same_key(at: int, bit: int) -> No
     der[at % len(der)] ^= 1 << bit
     with suppress(UnfitRequest):
         assert requested_key(bytes(der)) == spki(EC)
+
+
+LOCK = BestAvailableEncryption(b"correct horse")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        EC.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, LOCK),
+        EC.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
+        EC.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()),
+        EC.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
+        EC.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
+        EC.private_bytes(Encoding.DER, PrivateFormat.PKCS8, LOCK),
+        pkcs12.serialize_key_and_certificates(b"vpn", EC, None, None, LOCK),
+    ],
+)
+def test_a_private_key_is_known_however_it_is_written(content: bytes) -> None:
+    assert refusal(content) is Unfit.PRIVATE_KEY
+    wide = content.decode("latin-1").encode("utf-16")
+    assert b"-----BEGIN" not in content or refusal(wide) is Unfit.PRIVATE_KEY
+
+
+def test_a_private_key_in_a_whole_bundle_is_known() -> None:
+    key = EC.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    bundle = b"client\n" + b"# a comment\n" * MOST_BYTES + b"<key>\n" + key + b"</key>\n"
+    assert refusal(bundle) is Unfit.PRIVATE_KEY
+
+
+def test_words_around_it_do_no_harm() -> None:
+    """As `openssl req -text` writes it, and as a mail passes it on."""
+    said = b"Certificate Request:\n    Data:\n        Version: 1 (0x0)\n"
+    assert requested_key(said + pem(request()) + b"\n-- \nAnna\n") == spki(EC)

@@ -164,6 +164,7 @@ async def _requests(tx: Transaction) -> None:
     await tx.requests.open()
     await tx.requests.open_of(ANNA)
     await tx.requests.of_user(ANNA)
+    await tx.requests.earlier([ANNA], request.id, limit=3)
     await tx.requests.open_on(BERLIN)
     await tx.requests.last_server(ANNA)
     await tx.requests.asked_at(ANNA, NOW)
@@ -256,6 +257,7 @@ async def _searches(tx: Transaction) -> None:
     await tx.people.listed(["an"], offset=0, limit=5)
     await tx.people.count_listed(["an"])
     await tx.people.with_access(NOW, offset=0, limit=5)
+    await tx.people.with_access(NOW, ("anna", "petrova"), offset=0, limit=5)
     await tx.people.note_newcomer(UserId(77), "Eve", "eve", NOW)
     await tx.people.newcomer(UserId(77))
     await tx.people.newcomers_named("eve", limit=5)
@@ -449,6 +451,7 @@ async def _invitations(tx: Transaction) -> None:
 async def _queues(tx: Transaction) -> None:
     await _invitations(tx)
     await tx.grants.for_others(BERLIN)
+    await tx.crl.for_others([BERLIN, PARIS])
     await tx.posted.posted_between(OutboxKind.DELIVER, NOW, NOW, 5)
     await tx.posted.remember(PostedMessage(ChatId(7), 1, OutboxKind.CARD, "1", NOW))
     await tx.posted.about(OutboxKind.CARD, "1")

@@ -200,7 +200,9 @@ async def test_those_that_were_given_for_another_server(database: Database) -> N
         await add_grant(tx, 7, state=GrantState.ACTIVE)
         await add_grant(tx, 8, state=GrantState.ACTIVE, server=PARIS, imported_at=NOW)
         others = await tx.grants.for_others(BERLIN)
+        serials = await tx.crl.for_others([BERLIN])
     assert [grant.state for grant in others] == list(LIVE_STATES)
+    assert sorted(serials) == sorted(grant.serial for grant in others)
 
 
 async def test_those_of_a_name(database: Database) -> None:
@@ -267,6 +269,8 @@ async def test_a_grant_may_have_an_address_on_each_of_several_servers(database: 
         assert [one.id for one in await tx.grants.live_as(eu)] == [grant.id]
         assert [one.id for one in await tx.grants.for_others(PARIS)] == [alone.id]
         assert {one.id for one in await tx.grants.for_others(oslo)} == {grant.id, alone.id}
+        assert await tx.crl.for_others([PARIS]) == [alone.serial]
+        assert await tx.crl.for_others([PARIS, BERLIN]) == []
         assert await tx.grants.addresses_held(PARIS, NOW) == {"10.9.0.2"}
         with pytest.raises(IntegrityError):
             async with tx.attempt():

@@ -32,8 +32,30 @@ async def test_allowing_again_changes_the_name_only(database: Database) -> None:
         await tx.people.allow(ANNA, "Anna Petrova", NOW + HOUR)
 
         assert await tx.people.get(ANNA) == Person(
-            ANNA, "Anna Petrova", "anna", True, True, NOW, None, NOW
+            ANNA, "Anna Petrova", "anna", True, True, NOW, None, NOW, "anna"
         )
+
+
+async def test_the_username_of_the_day_they_were_allowed_is_kept(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.people.note_newcomer(ANNA, "Anna", "anna", NOW)
+        await tx.people.allow(ANNA, "Anna P.", NOW)
+        found = await tx.people.get(ANNA)
+        assert found is not None
+        assert (found.username, found.allowed_username) == ("anna", "anna")
+        # Not known before: the first one that they write with.
+        await tx.people.allow(BORIS, "Boris", NOW)
+        for username in ("boris", "boss", None):
+            await tx.people.note_username(BORIS, username, NOW)
+            found = await tx.people.get(BORIS)
+            assert found is not None
+            assert (found.username, found.allowed_username) == (username, "boris")
+        # Whoever is allowed again is so by what they are called now.
+        await tx.people.note_username(BORIS, "bb", NOW)
+        await tx.people.allow(BORIS, "Boris", NOW)
+        found = await tx.people.get(BORIS)
+        assert found is not None
+        assert found.allowed_username == "bb"
 
 
 async def test_somebody_who_left_stays_known_and_may_come_back(database: Database) -> None:

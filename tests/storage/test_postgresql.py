@@ -26,6 +26,7 @@ from storage.database import Database
 from storage.repository import Repository
 from storage.schema import say_to_postgresql
 from storage.tables import metadata
+from storage.transaction import Transaction, import_repositories
 from tests.storage import everything
 
 # The dialect without a driver; SQLAlchemy leaves its constructor untyped.
@@ -35,6 +36,7 @@ POSTGRESQL: Dialect = _DIALECT(paramstyle="named")
 
 def ddl() -> list[str]:
     made = []
+    import_repositories()
     say_to_postgresql(metadata)
     for table in metadata.sorted_tables:
         made.append(str(CreateTable(table).compile(dialect=POSTGRESQL)))
@@ -134,8 +136,9 @@ async def test_the_pass_misses_no_method(database: Database) -> None:
     """Whoever adds a method to a repository has it checked for PostgreSQL, too."""
     called = set(re.findall(r"tx\.(\w+)\.(\w+)\(", inspect.getsource(everything)))
     async with database.reading() as tx:
-        rooms = {name: room for name, room in vars(tx).items() if isinstance(room, Repository)}
-        there = {(name, method) for name, room in rooms.items() for method in _methods(room)}
+        rooms = {name: getattr(tx, name) for name in Transaction.__annotations__}
+    assert all(isinstance(room, Repository) for room in rooms.values())
+    there = {(name, method) for name, room in rooms.items() for method in _methods(room)}
     assert there - called == _INSIDE
 
 

@@ -15,7 +15,9 @@ from sqlalchemy import JSON, Column, MetaData, Table, create_engine, func, inspe
 
 import storage.schema
 from storage.tables import metadata
+from storage.transaction import import_repositories
 
+import_repositories()  # and all tables with them
 _MIGRATIONS = Path(storage.schema.__file__).parent / "migrations"
 
 

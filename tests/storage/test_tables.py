@@ -12,6 +12,7 @@ from storage import tables
 from storage.database import Database
 from storage.records import GrantId, GrantState, RequestId, RequestState
 from storage.tables import UtcTime
+from storage.transaction import import_repositories
 from tests.storage.kit import (
     ANNA,
     BERLIN,
@@ -76,6 +77,7 @@ async def test_a_time_without_a_zone_is_refused(database: Database) -> None:
 
 
 def test_times_are_kept_as_numbers_everywhere() -> None:
+    import_repositories()
     for table in tables.metadata.sorted_tables:
         for column in table.columns:
             if isinstance(column.type, UtcTime):

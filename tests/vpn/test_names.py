@@ -31,6 +31,7 @@ def test_the_file_of_a_name(name: str, file: str | None) -> None:
 
 def test_control_characters_are_not_shown_in_the_session_list() -> None:
     assert name_in_sessions("a\tb\x7f/c") == "a_b_/c"
+    assert name_in_sessions("anna\0x") == "anna"
     assert look_alike("a/b") == look_alike("a_b") == look_alike("a\tb")
 
 

@@ -10,6 +10,7 @@ from pki.key_ids import Issuers
 from vpn.adopt.advice import Advice, advise
 from vpn.adopt.amend import AccountRights, OwnPlaces, own_places
 from vpn.configuration.adopted import Adoption, inspect, with_files
+from vpn.configuration.command_line import overruling, running
 from vpn.configuration.places import read_facts, resolved, wanted_files
 from vpn.errors import HostError, NotAdoptable
 from vpn.host.interface import BY_OTHERS, ROOT, ServerHost
@@ -66,9 +67,13 @@ async def examine(
         NotAdoptable: there is none, or it is no server's.
     """
     folder = start_folder or conf_path.parent
+    found = await host.stat(_relative(conf_path))
+    if found is not None and found.is_folder:
+        raise NotAdoptable(f"{conf_path} is a folder; name the server's configuration in it.")
     facts = await read_facts(host, _relative(conf_path), _relative(folder))
     if facts is None:
         raise NotAdoptable(f"There is no {conf_path}; name the server's configuration.")
+    await _require_whole(host, conf_path)
     wanted: list[PurePosixPath] = []
     inspect(facts, conf_path, wanted.append, start_folder=start_folder)
     files = {path: await _content(host, path) for path in wanted}
@@ -81,6 +86,24 @@ async def examine(
     absent = [(name, path) for name, path in wanted_here if await _is_absent(host, path)]
     advice = advise(adoption, rights, account, issuers, now=now, absent=absent)
     return Examined(adoption, rights, advice)
+
+
+async def _require_whole(host: ServerHost, conf_path: PurePosixPath) -> None:
+    """Refuses a configuration beside which OpenVPN runs with something that it doesn't say.
+
+    Raises:
+        NotAdoptable
+        HostError: nobody can tell.
+    """
+    for each in await running(host):
+        names = overruling(each.words)
+        if names and await each.runs(host, str(conf_path)):
+            raise NotAdoptable(
+                f"OpenVPN (process {each.pid}) runs with {' '.join(names)} on its command line,"
+                f" which counts more than {conf_path}: write it into that file, without the"
+                " dashes, take it out of the unit or script that starts OpenVPN, restart that, and"
+                " run this again."
+            )
 
 
 async def _is_absent(host: ServerHost, path: str) -> bool:

@@ -184,11 +184,11 @@ def _hurdles(
         )
     if server.profile.asks_password:
         yield Hurdle(
-            False, "A name and a password are asked for, too; the bot can’t see who has one."
+            False, "A name and a password are asked for, too; the bot can't see who has one."
         )
     for name in _DECIDING:
         if facts.has(name):
-            yield Hurdle(False, f"{name}: it may refuse a client; the bot can’t see which one.")
+            yield Hurdle(False, f"{name}: it may refuse a client; the bot can't see which one.")
     room = _room(facts, server.addresses)
     if connected is not None and room is not None and len(connected.names) >= room:
         yield Hurdle(

@@ -41,6 +41,9 @@ _ALIKE = ("tun-mtu", "fragment")
 _DEFAULT_MTU = ("tun-mtu", "1500")
 # Fields that each certificate of the bot's has; the second is the certificate's own number.
 _HAD_BY_ALL = frozenset({COMMON_NAME, "serialNumber"})
+# What the bot's certificates say that they are for: `remote-cert-eku` and `remote-cert-ku`.
+_CLIENT_USES = ("TLS Web Client Authentication", "1.3.6.1.5.5.7.3.2")
+_DIGITAL_SIGNATURE = 0x80
 # In the name of a plugin: it asks for a password, or for one that is good once only.
 _ASKING_PLUGINS = (
     *("auth", "pam", "ldap", "radius", "kerberos", "sql", "otp", "duo", "okta", "mfa", "2fa"),
@@ -196,17 +199,8 @@ def with_files(server: AdoptedServer, facts: ConfFacts, *, writable: bool) -> Ad
 def _closed(facts: ConfFacts, server: AdoptedServer, *, finds: bool) -> str | None:
     """Why no new profile of the bot's can work there; None where it may."""
     layout, plan = server.layout, server.addresses
-    if _names_others(facts.last("verify-x509-name") or ()):
-        return (
-            "verify-x509-name: OpenVPN refuses every client whose certificate has another name,"
-            " and those of the bot's have names of their own, in small letters."
-        )
-    lacking = [field for field in facts.name_fields if field not in _HAD_BY_ALL]
-    if lacking:
-        return (
-            f"x509-username-field: OpenVPN refuses a certificate without {' and '.join(lacking)},"
-            " and the bot's have none."
-        )
+    if unfit := _refuses_ours(facts):
+        return unfit
     if layout.exclusive and layout.knows_names and not finds:
         return (
             f"ccd-exclusive: OpenVPN refuses whoever has no file in /{layout.ccd}, and the bot may"
@@ -222,6 +216,32 @@ def _closed(facts: ConfFacts, server: AdoptedServer, *, finds: bool) -> str | No
     return None
 
 
+def _refuses_ours(facts: ConfFacts) -> str | None:
+    """Why OpenVPN refuses all certificates of the bot's; None where it may let them in."""
+    if _names_others(facts.last("verify-x509-name") or ()):
+        return (
+            "verify-x509-name: OpenVPN refuses every client whose certificate has another name,"
+            " and those of the bot's have names of their own, in small letters."
+        )
+    if facts.has("peer-fingerprint"):
+        return (
+            "peer-fingerprint: OpenVPN refuses every certificate whose fingerprint isn't listed,"
+            " and each profile has a new one."
+        )
+    if wanted := _wants_other_use(facts):
+        return (
+            f"{wanted}: OpenVPN refuses the bot's certificates, which are for clientAuth, with"
+            " digitalSignature."
+        )
+    lacking = [field for field in facts.name_fields if field not in _HAD_BY_ALL]
+    if lacking:
+        return (
+            f"x509-username-field: OpenVPN refuses a certificate without {' and '.join(lacking)},"
+            " and the bot's have none."
+        )
+    return None
+
+
 def _names_others(pinned: Sequence[str]) -> bool:
     """Whether no name of ours can be what `verify-x509-name` asks for, see openvpn(8)."""
     if not pinned:
@@ -229,6 +249,40 @@ def _names_others(pinned: Sequence[str]) -> bool:
     name, kind = pinned[0], pinned[1] if len(pinned) > 1 else "subject"
     # A prefix that a name of ours can begin with, such as `anna-`, is for some people.
     return kind != "name-prefix" or not _LIKE_OURS.fullmatch(name)
+
+
+def _wants_other_use(facts: ConfFacts) -> str | None:
+    """The directive that asks for a use that the bot's certificates are not for.
+
+    Each line takes the place of what an earlier one asked, `remote-cert-tls` that of both others;
+    of several key usages any will do (x509_verify_cert_ku() and x509_verify_cert_eku() in
+    OpenVPN's ssl_verify_openssl.c).
+    """
+    wanted: dict[str, str] = {}
+    for directive in facts.directives:
+        words = directive.arguments
+        match directive.name:
+            case "remote-cert-tls":
+                wanted.pop("ku", None)
+                fits = words != ("server",)
+                kind = "eku"
+            case "remote-cert-eku":
+                fits, kind = words[:1] in [(use,) for use in _CLIENT_USES], "eku"
+            case "remote-cert-ku":
+                fits, kind = not words or _DIGITAL_SIGNATURE in map(_hex, words), "ku"
+            case _:
+                continue
+        wanted.pop(kind, None)
+        if not fits:
+            wanted[kind] = directive.name
+    return next(iter(wanted.values()), None)
+
+
+def _hex(word: str) -> int:
+    try:
+        return int(word, 16)
+    except ValueError:
+        return 0
 
 
 def _require_server(facts: ConfFacts, conf_path: PurePosixPath) -> None:

@@ -29,9 +29,9 @@ COMMON_NAME = "CN"
 # What OpenSSL's OBJ_txt2nid() takes for it.
 _CN_TOO = {"commonName", "2.5.4.3"}
 _EVERYTHING = IPv4Network("0.0.0.0/0")
-_HOMES = (PurePosixPath("/home"), PurePosixPath("/root"), PurePosixPath("/run/user"))
+HOMES = (PurePosixPath("/home"), PurePosixPath("/root"), PurePosixPath("/run/user"))
 # What PrivateTmp= hides from a unit.
-_TEMPORARY = (PurePosixPath("/tmp"), PurePosixPath("/var/tmp"))  # noqa: S108
+TEMPORARY = (PurePosixPath("/tmp"), PurePosixPath("/var/tmp"))  # noqa: S108
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +228,8 @@ WantedBy=multi-user.target
 
 def _confinement(directory: PurePosixPath) -> str:
     """Lines of [Service] for whatever root starts in a server's folder."""
-    protect_home = "no" if any(home in directory.parents for home in _HOMES) else "yes"
-    private_tmp = "no" if any(folder in directory.parents for folder in _TEMPORARY) else "yes"
+    protect_home = "no" if any(home in directory.parents for home in HOMES) else "yes"
+    private_tmp = "no" if any(folder in directory.parents for folder in TEMPORARY) else "yes"
     return f"""\
 NoNewPrivileges=yes
 DevicePolicy=closed

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vpn.errors import HostError
-from vpn.layout import ManagementPlace
+
+if TYPE_CHECKING:
+    from vpn.layout import ManagementPlace
 
 # A CRL of 100,000 entries has 6 MB. More than this is a mistake, or an attack on our memory.
 READ_LIMIT = 32 * 1024 * 1024
@@ -116,6 +118,20 @@ class Ran:
         return (self.lines or [f"status {self.status}"])[-1][:LONGEST_REASON]
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What the kernel says of a process.
+
+    Attributes:
+        stat: /proc/PID/stat, see proc(5).
+        booted_at: when the machine was started, by its clock as it is now; rather too early than
+            late.
+    """
+
+    stat: bytes
+    booted_at: datetime
+
+
 class ServerHost(Protocol):
     """The primitives. No rule of ours is in them, but for what they promise about links.
 
@@ -209,7 +225,7 @@ class ServerHost(Protocol):
         """How the kernel gets there, following each link; a circle of links is NotReadable."""
         ...
 
-    async def connect(self, place: ManagementPlace) -> tuple[StreamReader, StreamWriter]:
+    async def connect(self, place: "ManagementPlace") -> tuple[StreamReader, StreamWriter]:
         """Connects to a unix socket, or to a port from that machine itself.
 
         Waits while the socket's queue is full: the caller has a time-out.
@@ -234,6 +250,6 @@ class ServerHost(Protocol):
         """
         ...
 
-    async def booted_at(self) -> datetime:
-        """When the machine was started, by its clock as it is now; rather too early than late."""
+    async def process(self, pid: int) -> Process | None:
+        """What the kernel says of a process; None where it cannot be seen."""
         ...

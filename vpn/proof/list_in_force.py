@@ -2,11 +2,14 @@
 
 OpenVPN takes the last `crl-verify` (init_ssl() and verify_check_crl_dir() in OpenVPN 2.6): a file
 or a block with lists, each of which counts for its own CA; or a folder, in which a file named by a
-serial in decimal refuses that serial of whichever CA.
+serial in decimal refuses that serial of whichever CA. Where a `capath` is named, OpenSSL takes the
+lists in that folder, too, and those between the certificates of `ca` (tls_ctx_load_ca() in
+OpenVPN's ssl_openssl.c).
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pki.crl import Revocation, RevocationReason
@@ -15,7 +18,7 @@ from pki.found_crls import FoundCrl, read_crls, revocations_of
 from pki.key_ids import Issuers
 from pki.serial import SERIAL_BITS, SerialNumber, parse_serial
 from vpn.configuration.adopted import Adoption
-from vpn.configuration.places import inline_text, revoked_folder
+from vpn.configuration.places import inline_text, named_path, revoked_folder
 from vpn.errors import HostError
 from vpn.host.interface import ServerHost
 from vpn.host.permissions import real_path
@@ -23,6 +26,11 @@ from vpn.host.permissions import real_path
 # Far more than anybody has revoked by hand.
 _FOLDER_LIMIT = 100_000
 _DIGITS = 48  # of the highest serial, in decimal
+# As OpenSSL writes a number (BN_bn2dec()), which is how OpenVPN looks for the file.
+_HEEDED = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
+# X509_LOOKUP_hash_dir(3).
+_IN_CAPATH = re.compile(r"[0-9a-f]{8}\.r[0-9]+", re.ASCII)
+_BEGIN = "-----BEGIN X509 CRL-----"
 _NOT_KNOWN = (
     "So nobody knows who the server refuses, and nothing takes the list's place. Put a whole one"
     " there, for example with `easyrsa gen-crl`, then run this again."
@@ -38,7 +46,7 @@ class ListInForce:
         revocations: all certificates of the bot's CA that are refused.
         number: the highest of the bot's CA's lists; 0 where they have none.
         others: the lists that one of the bot's does not replace: they have to stay in force.
-        no_serials: names in a folder that stand for no certificate.
+        no_serials: names in a folder that stand for no certificate that could be on a list.
         problem: why nothing may take its place: what it says is not known, or could not be said
             by a list of the bot's. None where it may be replaced.
     """
@@ -64,6 +72,28 @@ async def read_list_in_force(
         issuers: the bot's CA, or both.
         now: how a file from the future is dated.
     """
+    named = await _named(host, adoption, issuers, now)
+    found = [] if named is None else [named]
+    if adoption.facts.has("capath"):
+        found += await _beside_authorities(host, adoption, issuers)
+    if not found:
+        return None
+    first, *_ = found
+    entries = [entry for each in found for entry in each.revocations]
+    earliest_last = sorted(entries, key=lambda entry: entry.revoked_at, reverse=True)
+    return replace(
+        first,
+        place=" and ".join(each.place for each in found),
+        revocations=tuple({entry.serial: entry for entry in earliest_last}.values()),
+        number=max(each.number for each in found),
+        problem=next((each.problem for each in found if each.problem), None),
+    )
+
+
+async def _named(
+    host: ServerHost, adoption: Adoption, issuers: Issuers, now: datetime
+) -> ListInForce | None:
+    """What `crl-verify` names; None where there is no such line."""
     facts, layout = adoption.facts, adoption.server.layout
     if not facts.has("crl-verify"):
         return None
@@ -79,6 +109,31 @@ async def read_list_in_force(
     except HostError as error:
         return ListInForce(place, problem=f"{error} {_NOT_KNOWN}")
     return understood(place, content, issuers)
+
+
+async def _beside_authorities(
+    host: ServerHost, adoption: Adoption, issuers: Issuers
+) -> list[ListInForce]:
+    """The lists beside the certificates of CAs. They stay there, so those of others are left out.
+
+    One of the bot's that is newer takes their place all the same.
+    """
+    facts, layout = adoption.facts, adoption.server.layout
+    contents = []
+    if _BEGIN in (adoption.ca_pem or ""):
+        contents.append((f"the ca of /{layout.conf}", (adoption.ca_pem or "").encode()))
+    named = facts.first_argument("capath") or ""
+    folder = named_path(facts, layout.start_folder, named)
+    try:
+        folder = await real_path(host, folder)
+        for name in await host.listdir(folder) or ():
+            if _IN_CAPATH.fullmatch(name):
+                path = await real_path(host, f"{folder}/{name}")
+                contents.append((f"/{folder}/{name}", await host.read(path) or b""))
+    except HostError as error:
+        return [ListInForce(f"/{folder}", problem=f"{error} {_NOT_KNOWN}")]
+    found = [understood(place, content, issuers) for place, content in contents]
+    return [replace(each, others=()) for each in found if each.revocations or each.problem]
 
 
 def understood(place: str, content: bytes | None, issuers: Issuers) -> ListInForce:
@@ -138,6 +193,13 @@ async def _read_folder(
         since = min(facts.modified_at, now) if facts else now
         revocations.append(Revocation(serial, since, RevocationReason.UNSPECIFIED))
     left, problem = _without_the_authority(place, revocations, issuers)
+    unlisted = next(filter(_HEEDED.fullmatch, others), None)
+    if unlisted is not None:
+        problem = (
+            f"{place} refuses the serial {unlisted}, which no list of the bot's can name: it isn't"
+            " positive, or has more than 159 bits. Remove that file if no certificate has that"
+            " serial; else only a CA of your own making can keep it out."
+        )
     if revocations and _trusts_others(adoption, issuers):
         problem = (
             f"{place} refuses serials of every CA that /{adoption.server.layout.conf} trusts, and"

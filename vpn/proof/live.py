@@ -41,6 +41,7 @@ from vpn.proof.management import (
     TIMEOUT_S,
     Management,
     Session,
+    Try,
     open_management,
 )
 from vpn.proof.others import Neighbours, open_to_others
@@ -165,6 +166,14 @@ class LiveServer:
                 return await management.platforms()
         except ManagementError:
             return {}
+
+    async def tries(self) -> Sequence[Try]:
+        """Who knocked lately, oldest first; nothing where it is not known."""
+        try:
+            async with self.talk() as management:
+                return await management.tries()
+        except ManagementError:
+            return ()
 
     async def sessions(self) -> tuple[Session, ...]:
         """Whoever is connected now; a name is as `vpn.names.name_in_sessions` gives it.

@@ -1,5 +1,9 @@
 """Whether a server's configuration keeps revoked clients out, and whether it is in force."""
 
+import asyncio
+from collections.abc import Sequence
+
+from vpn.configuration.command_line import overruling, words_of
 from vpn.configuration.places import conf_text, named_layout, resolved
 from vpn.configuration.server import ConfProblem, conf_problems, inspect_conf, openings
 from vpn.errors import HostError
@@ -57,7 +61,7 @@ async def look_at_configuration(
 
 
 async def look_at_locks_in_force(host: ServerHost, layout: Layout, pid: int) -> list[Finding]:
-    """Whether the process runs with the files that say who is let in.
+    """Whether the process runs with the files that say who is let in, and with nothing else.
 
     An adopted server's CA often lies in a folder that is root's alone; that it trusts ours was
     seen at the adoption, and a process keeps the one that it has read.
@@ -66,7 +70,10 @@ async def look_at_locks_in_force(host: ServerHost, layout: Layout, pid: int) -> 
         HostError: the files could not be looked at.
     """
     paths = (layout.conf,) if layout.adopted else DECIDE_WHO_ENTERS
-    return _pending(await changed_since_start(host, pid, paths), layout)
+    changed, words = await asyncio.gather(
+        changed_since_start(host, pid, paths), words_of(host, pid)
+    )
+    return [*_pending(changed, layout), *_overruled(words, layout)]
 
 
 async def look_at_restart(host: ServerHost, layout: Layout, pid: int) -> list[Finding]:
@@ -117,6 +124,17 @@ async def _adopted_problems(content: bytes, host: ServerHost, layout: Layout) ->
         for word in changed
     ]
     return list(dict.fromkeys([*moved, *openings(facts)]))
+
+
+def _overruled(words: Sequence[str], layout: Layout) -> list[Finding]:
+    names = overruling(words)
+    if not names:
+        return []
+    detail = (
+        f"OpenVPN runs with {' '.join(names)} on its command line, which counts more than"
+        f" {layout.shown(layout.named_conf)}; put it there in its place, and restart OpenVPN."
+    )
+    return [Finding(FindingCode.LOCK_MISSING, detail)]
 
 
 def _pending(paths: tuple[str, ...], layout: Layout) -> list[Finding]:

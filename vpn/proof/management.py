@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from vpn.errors import (
     HostError,
@@ -52,6 +53,19 @@ PID, STATUS, LOG = "pid", "status 3", "log all"
 _PLATFORM = re.compile(
     r"[0-9]+,[A-Z]*,(?:[^ ]*/)?([^ /]+) peer info: IV_PLAT=([a-z0-9_-]{1,16})", re.ASCII
 )
+# What becomes of whoever knocks, by OpenVPN's ssl_verify.c, ssl.c and multi.c. Before somebody has
+# a name there, a line begins with the address alone.
+_TRIED = re.compile(
+    r"([0-9]{1,10}),[A-Z]*,(?:[^ ]*/)?([^ /]+) (?:"
+    r"VERIFY OK: depth=0, (?P<let>.+)"
+    r"|VERIFY ERROR: depth=0, error=(?P<why>[^:]{1,80}): (?P<refused>.+)"
+    r"|(?P<broke>TLS Error: TLS handshake failed)"
+    r"|TLS Auth Error: --client-config-dir authentication failed for common name "
+    r"'(?P<shut>[^']+)'.*"
+    r")",
+    re.ASCII,
+)
+_COMMON_NAME = re.compile(r"(?:^|, )CN=([^,]{1,64})", re.ASCII)
 _LOG_LINE_BYTES = 8192
 _SUCCESS = "SUCCESS: "
 _END = "END"
@@ -69,6 +83,26 @@ class Session:
     bytes_received: int
     bytes_sent: int
     client_id: int
+
+
+class Knocked(StrEnum):
+    """What became of somebody who knocked at a server."""
+
+    LET = "let"  # the certificate is good; what comes after that is not said here
+    REFUSED = "refused"  # the certificate is not; `why` says it in OpenSSL's words
+    SHUT = "shut"  # a good one, and nothing there that lets it in
+    BROKE_OFF = "broke_off"  # before anybody's certificate was seen
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Somebody knocked at a server; nobody is named where it broke off before that."""
+
+    at: datetime
+    real_address: str
+    outcome: Knocked
+    common_name: str = ""
+    why: str = ""
 
 
 class Management:
@@ -199,14 +233,21 @@ class Management:
         As far back as the log goes that OpenVPN keeps for this: 250 lines, unless its
         configuration says otherwise.
         """
-        found: dict[str, str] = {}
+        lines = [_PLATFORM.fullmatch(line) async for line in self._log()]
+        return {said[1]: said[2] for said in lines if said}
+
+    async def tries(self) -> tuple[Try, ...]:
+        """Who knocked lately, oldest first, as far back as the same log goes."""
+        return tuple([found async for line in self._log() if (found := _try(line)) is not None])
+
+    async def _log(self) -> AsyncIterator[str]:
+        """What the log has: nothing where OpenVPN keeps none for this."""
         await self._say(LOG)
         for _ in range(LINES):
             line = await self._reply(_LOG_LINE_BYTES)
             if line == _END or line.startswith("ERROR: "):
-                return found
-            if said := _PLATFORM.fullmatch(line):
-                found[said[1]] = said[2]
+                return
+            yield line
         raise ManagementNonsense(f"The log has more than {LINES} lines.")
 
     async def _ask(self, command: str) -> str:
@@ -368,6 +409,22 @@ def _session(columns: list[str] | None, cells: list[str]) -> Session | None:
         )
     except (KeyError, ValueError, OverflowError, OSError) as error:
         raise ManagementNonsense(f"A client's row is incomplete: {error}") from error
+
+
+def _try(line: str) -> Try | None:
+    said = _TRIED.fullmatch(line)
+    if said is None:
+        return None
+    at, address = datetime.fromtimestamp(int(said[1]), UTC), said[2]
+    if said["broke"]:
+        return Try(at, address, Knocked.BROKE_OFF)
+    if said["shut"]:
+        return Try(at, address, Knocked.SHUT, said["shut"])
+    name = _COMMON_NAME.search(said["let"] or said["refused"])
+    if name is None:
+        return None
+    outcome = Knocked.LET if said["let"] else Knocked.REFUSED
+    return Try(at, address, outcome, name[1], said["why"] or "")
 
 
 def _figure(text: str) -> int:

@@ -80,6 +80,6 @@ async def open_to_others(
         return (Finding(FindingCode.HOST_ERROR, str(error)),)
     if others.same_crl:
         names = ", ".join(others.same_crl)
-        detail = f"Its CRL is that of {names}, too, so it can’t tell who to keep out."
+        detail = f"Its CRL is that of {names}, too, so it can't tell who to keep out."
         lock.append(Finding(FindingCode.OTHERS_NOT_LISTED, detail))
     return (*lock, *not_listed(crl, others.serials))  # (3)

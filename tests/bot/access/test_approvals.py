@@ -213,6 +213,44 @@ async def test_the_longest_that_may_be_given_is_offered(paper: Paper, limit: int
     assert (await paper.yes(BORIS, request.id, limit)).request.duration == limit
 
 
+async def test_more_than_was_asked_for_is_given_within_the_limit_alone(paper: Paper) -> None:
+    request = await paper.asked(duration=8 * HOUR_S)
+    boris, seen = await paper.actor(BORIS), await digest(paper, request.id)
+    for seconds, refused in (
+        (30 * DAY_S, Refusal.NOT_OFFERED),  # no more than two steps further
+        (2 * DAY_S, Refusal.NOT_OFFERED),
+    ):
+        await paper.refuses(boris, refused, requests.approve, request.id, seconds, seen=seen)
+    done = await paper.by(boris, requests.approve, request.id, WEEK_S, seen=seen)
+    assert isinstance(done, Approved)
+    assert done.request.duration == WEEK_S
+    assert done.request.asked_duration == 8 * HOUR_S
+    other = await paper.asked(EMIL, duration=8 * HOUR_S)
+    paper.max_duration = DAY_S
+    await paper.refuses(boris, Refusal.NOT_OFFERED, requests.approve, other.id, WEEK_S)
+
+
+async def test_more_time_than_was_asked_for_takes_as_many_as_so_long_does(paper: Paper) -> None:
+    paper.long_duration = 3 * DAY_S
+    request = await paper.asked(duration=DAY_S)
+    assert (await agrees(paper, BORIS, request.id, WEEK_S)).missing == 1
+    # The shortest that anybody agreed to counts.
+    assert (await paper.yes(CLARA, request.id, DAY_S)).request.duration == DAY_S
+
+
+async def test_a_yes_from_before_an_end_of_their_access_counts_no_more(paper: Paper) -> None:
+    grant = await paper.active()
+    paper.approvals = 2
+    paper.now += HOUR
+    request = await paper.asked()
+    await agrees(paper, BORIS, request.id, None)
+    paper.now += HOUR
+    await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
+    paper.now += HOUR
+    assert (await agrees(paper, CLARA, request.id, None)).missing == 1
+    assert isinstance(await paper.yes(BORIS, request.id), Approved)
+
+
 async def test_limits_do_not_bind_the_operator(paper: Paper) -> None:
     request = await paper.asked(duration=WEEK_S)
     paper.max_duration = HOUR_S

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.access.durations import choices, format_duration, parse_duration, within_limit
+from bot.access.durations import choices, format_duration, longer, parse_duration, within_limit
 from bot.access.refusals import Refusal, Refused
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 604_800
@@ -93,6 +93,22 @@ def test_the_limit_itself_is_within_it() -> None:
 )
 def test_an_admin_may_give_less(requested: int, offered: tuple[int, ...]) -> None:
     assert choices(requested) == offered
+
+
+@pytest.mark.parametrize(
+    ("requested", "limit", "offered"),
+    [
+        (HOUR, 30 * DAY, (8 * HOUR, DAY)),
+        (2 * DAY, 30 * DAY, (WEEK, 30 * DAY)),
+        (2 * DAY, WEEK, (WEEK,)),
+        (WEEK, WEEK, ()),
+        (90 * DAY, 30 * DAY, ()),
+    ],
+)
+def test_an_admin_may_give_more_within_the_limit(
+    requested: int, limit: int, offered: tuple[int, ...]
+) -> None:
+    assert longer(requested, limit) == offered
 
 
 @given(requested=ALLOWED)

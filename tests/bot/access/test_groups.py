@@ -235,6 +235,17 @@ async def test_two_of_a_group_have_to_agree(paper: Paper) -> None:
     await paper.yes(DORA, request.id)
 
 
+@pytest.mark.parametrize("group", [Group(DEV, approvers=(BORIS,)), Group(DEV, approvals=2)])
+async def test_nobody_alone_takes_people_out_of_what_wants_others(
+    paper: Paper, group: Group
+) -> None:
+    await made(paper, group, ANNA)
+    clara = await paper.actor(CLARA)
+    told = await paper.refuses(clara, Refusal.GROUP_DECIDES, groups.leave, DEV, ANNA)
+    assert told == {"group": DEV, "id": ANNA}
+    await paper.by(OPERATOR, groups.leave, DEV, ANNA)
+
+
 async def test_an_approver_who_is_no_admin_any_more_has_no_say(paper: Paper) -> None:
     await made(paper, Group(DEV, approvers=(CLARA,)), ANNA)
     paper.admins = (BORIS,)

@@ -41,6 +41,16 @@ MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 604_800
         ("3 Tage", 3 * DAY, ""),
         ("на 2 дня", 2 * DAY, ""),
         ("два дня", 2 * DAY, ""),
+        ("zwei Tage", 2 * DAY, ""),
+        ("für zwei Wochen, bitte", 2 * WEEK, "bitte"),
+        ("twenty-four hours", DAY, ""),
+        ("twenty four hours on site", DAY, "on site"),
+        ("thirty minutes", 30 * MINUTE, ""),
+        ("quinze jours", 15 * DAY, ""),
+        ("vierundzwanzig Stunden", DAY, ""),
+        ("2\ufe0f\u20e3 days", 2 * DAY, ""),
+        ("2\ufe0f\u20e3d", 2 * DAY, ""),
+        ("2\u00ad days", 2 * DAY, ""),
     ],
 )
 def test_what_can_be_read_in_one_way_is_read(text: str, seconds: int, rest: str) -> None:
@@ -75,6 +85,18 @@ def test_what_can_be_read_in_one_way_is_read(text: str, seconds: int, rest: str)
         ("0d", ()),
         ("12h1d", ()),
         ("1e3m", ()),
+        ("2 días", (2 * DAY,)),
+        ("48 godzin", (48 * HOUR,)),
+        ("2日", (2 * DAY,)),
+        ("٢ أيام", (2 * DAY,)),
+        ("dos días", (DAY, 2 * DAY, 3 * DAY)),
+        ("una settimana", (WEEK, 2 * WEEK, 3 * WEEK)),
+        ("half day", (12 * HOUR,)),
+        ("einen halben Tag", (12 * HOUR,)),
+        ("heute", ()),
+        ("hasta viernes", ()),
+        ("forever", ()),
+        ("навсегда", ()),
     ],
 )
 def test_what_may_be_one_of_several_is_asked_back(text: str, offered: tuple[int, ...]) -> None:
@@ -87,6 +109,7 @@ def test_what_may_be_one_of_several_is_asked_back(text: str, offered: tuple[int,
     [
         *("3rd floor printer", "2nd line support", "1er étage", "24/7 support", "10.8.0.1 is down"),
         *("because of Berlin", "for a customer", "monday meeting", "room 12", "v2 rollout", "#2 d"),
+        *("twenty people wait", "the printer always stops", "time and again", "den Drucker"),
         *("", "berlin", "802.1x/EAP", "the printer that has not worked since a few days ago"),
     ],
 )

@@ -2,15 +2,18 @@
 
 import pytest
 
-from bot.access import requests
+from bot.access import appointing, groups, requests
 from bot.access.permission import THE_BOT
+from storage.group_records import Group, GroupName
 from storage.outbox import Later, SetAside
 from storage.records import (
     ChatId,
     OutboxKind,
     PostedMessage,
     RequestId,
+    UserId,
 )
+from storage.role_records import Role
 from tests.bot.access.kit import (
     ANNA,
     BERLIN,
@@ -18,6 +21,7 @@ from tests.bot.access.kit import (
     CLARA,
     EMIL,
     MORNING,
+    OPERATOR,
     Paper,
     notice,
 )
@@ -58,7 +62,9 @@ async def give_up_cards(paper: Paper, *, tries: int = 0) -> None:
                 await tx.outbox.conclude(card, Later(paper.now, attempts=tries))
             else:
                 await tx.outbox.conclude(card, SetAside(None))
-            await requests.card_undelivered(paper.case(tx, THE_BOT), card.payload["request"])
+            await requests.card_undelivered(
+                paper.case(tx, THE_BOT), card.payload["request"], card.chat_id
+            )
 
 
 @pytest.mark.parametrize("tries", [0, 3])
@@ -96,6 +102,25 @@ async def test_nobody_is_told_about_a_request_that_is_over(paper: Paper) -> None
     await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
     await set_reachable(paper, boris=False, clara=False)
     await paper.forget()
-    await paper.do(requests.card_undelivered, request.id)
-    await paper.do(requests.card_undelivered, RequestId(99))
+    await paper.do(requests.card_undelivered, request.id, ChatId(BORIS))
+    await paper.do(requests.card_undelivered, RequestId(99), ChatId(BORIS))
     assert await paper.heard() == []
+
+
+async def test_an_approver_who_can_be_reached_is_enough(paper: Paper) -> None:
+    """Whoever gets the card counts, and nobody else."""
+    dora = UserId(2003)
+    async with paper.database.writing() as tx:
+        case = paper.case(tx, OPERATOR)
+        await groups.add(case, Group(GroupName("sales")))
+        await groups.join(case, GroupName("sales"), ANNA)
+        await appointing.appoint(case, dora, Role.APPROVER, [GroupName("sales")])
+    request = await paper.asked()
+    of_emil = await paper.asked(EMIL)
+    await set_reachable(paper, boris=False, clara=False)
+    assert not await paper.do(requests.admin_reachable)
+    assert await paper.do(requests.reachable, request)
+    assert not await paper.do(requests.reachable, of_emil)
+    async with paper.database.writing() as tx:
+        await tx.people.set_reachable(dora, reachable=False)
+    assert not await paper.do(requests.reachable, request)

@@ -22,7 +22,7 @@ PEOPLE = st.integers(1, 2**52).map(UserId)
 TOPICS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,19}", fullmatch=True)
 SERVERS = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True).map(ServerName)
 ABOUT_REQUEST = (
-    *(Tap.DENY, Tap.UNDO, Tap.CANCEL, Tap.AGAIN),
+    *(Tap.DENY, Tap.LONGER, Tap.UNDO, Tap.CANCEL, Tap.AGAIN),
     *(Tap.REASON, Tap.MINE, Tap.DENY_WHY, Tap.CARD, Tap.NUDGE),
 )
 ABOUT_GRANT = (
@@ -37,8 +37,8 @@ ABOUT_PERSON = (
     *(Tap.ALLOW, Tap.ALLOW_YES, Tap.PAUSE, Tap.PAUSE_YES, Tap.RESUME),
 )
 ABOUT_HELD = (Tap.LATE_YES, Tap.LATE_REVOKE, Tap.LATE_NO)
-SEARCHED = (Tap.GRANTS, Tap.USERS)
-PARTS = (*SEARCHED, Tap.PENDING, Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.ONLINE)
+SEARCHED = (Tap.GRANTS, Tap.USERS, Tap.REVOKE_LIST, Tap.REMOVE_LIST, Tap.PAUSE_LIST)
+PARTS = (*SEARCHED, Tap.PENDING, Tap.ONLINE)
 
 
 def fits(data: str) -> bool:

@@ -58,7 +58,9 @@ async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
 NO = ["Deny", "Deny with a reason"]
 
 
-async def card(paper: Paper, request: Request, viewer: UserId = BORIS) -> tuple[str, list[str]]:
+async def card(
+    paper: Paper, request: Request, viewer: UserId | None = BORIS
+) -> tuple[str, list[str]]:
     """What is to be read, and the labels of the buttons."""
     async with paper.database.reading() as tx:
         now = await tx.requests.get(request.id)
@@ -81,6 +83,43 @@ def said(template: Template, **values: object) -> str:
 
 def labels(view: View) -> list[str]:
     return [button.text for row in view.keyboard for button in row]
+
+
+async def test_a_username_that_changed_since_they_were_allowed_is_said(paper: Paper) -> None:
+    request = await paper.asked()
+    for username, is_said in (("anna", False), ("annas_brother", True), (None, True)):
+        async with paper.database.writing() as tx:
+            await tx.people.note_username(ANNA, username, paper.now)
+        text, _ = await card(paper, request)
+        assert ("Was @anna when they were put on the allowlist" in text) is is_said
+
+
+async def test_what_became_of_earlier_requests_is_said(paper: Paper) -> None:
+    approved = await paper.asked(duration=8 * HOUR_S)
+    await paper.yes(BORIS, approved.id)
+    paper.now += HOUR
+    taken_back = await paper.asked(server=PARIS)
+    await paper.by(await paper.actor(ANNA), requests.cancel, taken_back.id)
+    denied = await paper.asked(server=PARIS)
+    await paper.by(await paper.actor(CLARA), requests.deny, denied.id)
+    text, _ = await card(paper, await paper.asked())
+    assert "Before: berlin for 8 hours, approved" in text
+    assert "Before: paris for 7 days, taken back" in text
+    # Of a no the card says more already.
+    assert text.count("denied") == 0
+    assert "said no to this person for paris" in text
+
+
+async def test_in_a_group_it_is_for_whoever_has_a_say(paper: Paper) -> None:
+    paper.approvals = 2
+    request = await paper.asked(duration=8 * HOUR_S)
+    text, choices = await card(paper, request, None)
+    assert "Anna Petrova" in text
+    assert choices == ["Approve 8 hours", "Approve 1 hour", "Longer …", *NO]
+    await paper.by(await paper.actor(BORIS), requests.approve, request.id, None)
+    text, choices = await card(paper, request, None)
+    assert "approves 8 hours" in text
+    assert choices[0] == "Approve 8 hours"
 
 
 async def test_what_is_to_be_decided_on(paper: Paper) -> None:
@@ -120,6 +159,13 @@ async def test_nobody_gets_buttons_for_their_own(paper: Paper) -> None:
     assert (said(words.CARD_OWN, names="Clara") in text, choices) == (True, [])
     text, choices = await card(paper, request, CLARA)
     assert ("your own" in text, len(choices) > 1) == (False, True)
+    # Whoever can't be reached is named only where nobody else is.
+    async with paper.database.writing() as tx:
+        await tx.people.set_reachable(CLARA, reachable=False)
+    text, _ = await card(paper, request)
+    assert said(words.CARD_OWN, names="Clara") in text
+    async with paper.database.writing() as tx:
+        await tx.people.set_reachable(CLARA, reachable=True)
     # A second account of his own is nobody else.
     async with paper.database.writing() as tx:
         await tx.people.link(CLARA, BORIS)

@@ -61,6 +61,11 @@ def message(text: str | None = "/start", **changes: Any) -> dict[str, Any]:
     return made if text is None else made | {"text": text}
 
 
+def typed(command: str, rest: str, file: SentFile | None = None) -> Typed:
+    """That message, as it is read."""
+    return Typed(SENDER, command, rest, AT, file, message_id=5)
+
+
 def read(text: str | None = "/start", **changes: Any) -> Incoming:
     return read_update(update(message=message(text, **changes)))
 
@@ -93,7 +98,7 @@ def read(text: str | None = "/start", **changes: Any) -> Incoming:
     ],
 )
 def test_what_somebody_types_is_a_command_or_not(text: str, command: str, rest: str) -> None:
-    assert read(text) == Typed(SENDER, command, rest, AT)
+    assert read(text) == typed(command, rest)
 
 
 @pytest.mark.parametrize(
@@ -105,21 +110,20 @@ def test_what_somebody_types_is_a_command_or_not(text: str, command: str, rest: 
     ],
 )
 def test_a_picture_is_no_command_whatever_stands_below_it(content: dict[str, Any]) -> None:
-    assert read(None, **content) == Typed(SENDER, "", "", AT)
+    assert read(None, **content) == typed("", "")
 
 
 def test_a_file_is_named_by_numbers_and_texts_only() -> None:
     given = {"file_id": "x", "file_unique_id": "y", "file_size": 812}
     found = read(None, document=given, caption="/start")
-    assert found == Typed(SENDER, "", "", AT, SentFile("x", 812))
-    assert read(None, photo=[given | {"width": 9, "height": 9}]) == Typed(
-        SENDER, "", "", AT, SentFile("", 0)
-    )
+    assert found == typed("", "", SentFile("x", 812))
+    picture = read(None, photo=[given | {"width": 9, "height": 9}])
+    assert picture == typed("", "", SentFile("", 0))
     for odd, file in (
         ({"file_size": "many"}, SentFile("x", 0)),
         ({"file_id": "x" * 5000}, None),
     ):
-        assert read(None, document=given | odd) == Typed(SENDER, "", "", AT, file)
+        assert read(None, document=given | odd) == typed("", "", file)
 
 
 def test_a_long_text_is_cut() -> None:
@@ -226,14 +230,20 @@ def test_a_tap_without_a_message_still_counts() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"message": message("card", chat=GROUP)},
-        {"message": message("card", chat=CHANNEL)},
+        {"message": message("card", chat=GROUP), "data": "rpy:1001"},
+        {"message": message("card", chat=CHANNEL), "data": "np:g-1"},
         {"data": None, "game_short_name": "x"},
         {"from": BOT},
     ],
 )
 def test_a_tap_elsewhere_or_by_a_bot_changes_nothing(changes: dict[str, Any]) -> None:
     assert read_update(update(callback_query=tap(**changes))) == Nothing()
+
+
+@pytest.mark.parametrize("data", ["ap:1:60", "dn:1", "dw:1", "dr:1:later", "ud:1", "lo:1", "cd:1"])
+def test_a_card_in_a_group_names_it(data: str) -> None:
+    found = read_update(update(callback_query=tap(message=message(chat=GROUP), data=data)))
+    assert found == Tapped(SENDER, "77", data, 5, -55)
 
 
 @pytest.mark.parametrize(
@@ -264,10 +274,10 @@ def test_a_group_that_becomes_a_supergroup_has_another_number(
     found = read_update(update(message=service))
     assert found == (GroupMoved(ChatId(-55), ChatId(-10055)) if is_moved else Nothing())
     if is_moved:
-        assert raw_moves({"message": service}, -55)
-    for group in (None, -56):
-        assert not raw_moves({"message": service}, group)
-    assert not raw_moves({"message": 5}, -55)
+        assert raw_moves({"message": service}, {None, -55})
+    assert not raw_moves({"message": service}, {None, -56})
+    assert not raw_moves({"message": 5}, {-55})
+    assert not raw_moves({"message": {"migrate_from_chat_id": [-55]}}, {-55})
 
 
 @pytest.mark.parametrize("chat", [GROUP, SUPERGROUP, CHANNEL])

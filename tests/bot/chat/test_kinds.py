@@ -16,7 +16,7 @@ ANNA = 1001
 # Whatever is not asked for never comes; the reason why stands beside it.
 UPDATES = {
     "message": "typed in the private chat: acts; in a group: the way to the private chat",
-    "callback_query": "a tap in the private chat: acts",
+    "callback_query": "a tap in the private chat: acts; in a group: on cards, where it holds them",
     "my_chat_member": "started or blocked: whether somebody can be reached; in groups nothing",
     "chat_member": "who leaves the admins' group may have left: the admins are asked",
     "edited_message": "an old message may have been answered: only what is new acts",

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from bot.access.permission import THE_BOT
+from bot.chat import trouble
 from bot.chat.trouble import note
 from bot.texts import trouble as words
+from storage.outbox import Done
 from storage.records import (
     CanaryLook,
     CanaryTrouble,
@@ -20,6 +22,7 @@ from storage.records import (
 from storage.use_records import Usage
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, Desk
 from tests.bot.reading import shown
+from vpn.proof.management import Knocked
 
 BERLIN = ServerName("berlin")
 MINUTE = timedelta(minutes=1)
@@ -34,6 +37,17 @@ async def given(desk: Desk) -> Grant:
     return grant
 
 
+async def servers_are_asked(desk: Desk) -> None:
+    """What the last answer has put into the outbox is done; nobody is there to answer."""
+    async with desk.gate.database.reading() as tx:
+        rows = await tx.outbox.due(desk.gate.now, 100)
+    [item] = [row for row in rows if row.kind is OutboxKind.HELP]
+    decision = await trouble.look(desk.gate.core, item)
+    assert callable(decision)
+    async with desk.gate.core.acting(THE_BOT) as case:
+        assert await decision(case) == Done()
+
+
 async def test_three_answers_go_to_every_admin_with_what_is_known(desk: Desk) -> None:
     grant = await given(desk)
     [asked] = await desk.taps(ANNA, f"tr:{grant.id}")
@@ -45,6 +59,7 @@ async def test_three_answers_go_to_every_admin_with_what_is_known(desk: Desk) ->
     last = (await desk.buttons())["On mobile data"]
     assert last == f"tr:{grant.id}:cam"
     await desk.taps(ANNA, last)
+    await servers_are_asked(desk)
     async with desk.gate.database.reading() as tx:
         rows = await tx.outbox.due(desk.gate.now, 100)
         notes = [row for row in rows if row.kind is OutboxKind.NOTICE]
@@ -53,12 +68,14 @@ async def test_three_answers_go_to_every_admin_with_what_is_known(desk: Desk) ->
     read = shown(text).text
     assert f"P{ANNA} can’t get in with {grant.common_name}" in read
     assert "It never connects. Android. On mobile data." in read
-    assert words.TOLD in rows[-1].payload["text"]
-    assert words.ADVICE["c"] in rows[-1].payload["text"]
+    told = [row.payload["text"] for row in rows if row.kind is OutboxKind.REPLY][-1]
+    assert words.TOLD in told
+    assert words.ADVICE["c"] in told
+    await desk.new()
     # Once: the same again is said to be known.
     assert await desk.taps(ANNA, last) == []
     desk.gate.now += timedelta(minutes=16)
-    assert len(await desk.taps(ANNA, last)) == 3
+    assert len(await desk.taps(ANNA, last)) == 2
 
 
 async def test_where_no_admin_can_be_reached_that_is_said(desk: Desk) -> None:
@@ -70,6 +87,28 @@ async def test_where_no_admin_can_be_reached_that_is_said(desk: Desk) -> None:
     said = (await desk.taps(ANNA, f"tr:{grant.id}:cam"))[-1]
     assert words.TOLD_NOBODY in said
     assert words.TOLD not in said
+
+
+async def test_what_the_servers_saw_is_in_the_note(desk: Desk) -> None:
+    grant = await given(desk)
+    values = {
+        "name": "Anna",
+        "grant": grant.id,
+        "said": "cam",
+        "heard": [
+            {"server": "berlin", "at": desk.gate.now.isoformat(), "outcome": one, "why": "<odd>"}
+            for one in Knocked
+        ],
+    }
+    async with desk.gate.database.reading() as tx:
+        read = shown(await note(desk.gate.case(tx, THE_BOT), values)).text
+    for said in (
+        "berlin was reached with this profile",
+        "and refused it: <odd>.",
+        "had no place for it yet",
+        "mostly its clock is wrong",
+    ):
+        assert said in read
 
 
 async def looks(desk: Desk, look: CanaryLook) -> None:

@@ -145,6 +145,18 @@ async def test_an_admin_is_known_by_name_once_they_have_written(
     assert eve is None
 
 
+async def test_so_is_whoever_was_appointed_by_their_number(desk: Desk) -> None:
+    await desk.says(BORIS, f"/role {EVE} auditor")
+    async with desk.gate.database.reading() as tx:
+        before = await tx.people.get(UserId(EVE))
+    await desk.says(EVE, "/help")
+    async with desk.gate.database.reading() as tx:
+        after = await tx.people.get(UserId(EVE))
+    assert before
+    assert after
+    assert (before.name, after.name) == (str(EVE), f"P{EVE}")
+
+
 async def test_what_is_not_theirs_is_in_the_trail_as_often_as_it_may_be(desk: Desk) -> None:
     for number in range(25):
         if number % 20 == 0:

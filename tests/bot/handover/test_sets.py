@@ -13,6 +13,7 @@ from bot.chat.server_list import listing
 from bot.handover.sets import SetLook, line, look_at, sentences
 from bot.health.results import Fine, Note, Trouble
 from bot.health.sets import results_of
+from bot.texts.fill import straight
 from storage.records import CanaryLook, CanaryTrouble, Server, ServerName, Untried
 from tests.bot.reading import shown
 from tests.storage.kit import make_server
@@ -72,7 +73,7 @@ def said(look: SetLook, *states: ServerStatus, tried: Collection[CanaryLook] = (
     # One and the same in both, below the name or behind it.
     text = terminal.partition("): ")[2]
     is_well = text == "each of them is well."
-    assert chat.replace("\n", " ").count("each is well" if is_well else text) == 1
+    assert straight(chat).replace("\n", " ").count("each is well" if is_well else text) == 1
     return text
 
 
@@ -86,14 +87,14 @@ def test_one_that_is_away() -> None:
     here, away = answer(BERLIN), answer(PARIS, reachable=False)
     assert said(eu(*TWO), here, answer(PARIS)) == "each of them is well."
     assert said(eu(*TWO), here, away) == (
-        "paris can’t be asked; a client that doesn’t get in there tries berlin."
+        "paris can't be asked; a client that doesn't get in there tries berlin."
     )
     assert said(eu(*TWO), answer(BERLIN, reachable=False), away) == (
-        "none of them can be asked; if they’re down, nobody gets in with a profile for eu."
+        "none of them can be asked; if they're down, nobody gets in with a profile for eu."
     )
     waits = eu(*TWO, waiting=[(PARIS, 2)])
     assert said(waits, here, away).endswith(
-        "2 profiles for eu don’t open paris yet: they’re taken in once paris answers."
+        "2 profiles for eu don't open paris yet: they're taken in once paris answers."
     )
 
 
@@ -107,14 +108,14 @@ def test_one_that_is_away() -> None:
 )
 def test_one_that_answers_and_is_not_well(changes: dict[str, Any]) -> None:
     assert said(eu(*TWO), answer(BERLIN), answer(PARIS, **changes)) == (
-        "paris isn’t well; on the machine, vpnbot doctor says what to mend."
+        "paris isn't well; on the machine, vpnbot doctor says what to mend."
     )
 
 
 def test_one_that_lets_nobody_in_from_outside() -> None:
     fails = CanaryLook(PARIS, NOW, (CanaryTrouble.UNREACHABLE,))
     states = (answer(BERLIN), answer(PARIS))
-    assert said(eu(*TWO), *states, tried=[fails]).startswith("paris isn’t well")
+    assert said(eu(*TWO), *states, tried=[fails]).startswith("paris isn't well")
     untried = replace(fails, untried=Untried.CLOCK)
     assert said(eu(*TWO), *states, tried=[untried]) == "each of them is well."
 
@@ -140,7 +141,7 @@ def test_one_that_takes_no_new_profiles_is_in_none() -> None:
     assert oslo.adopted is not None
     closed = replace(oslo, adopted=oslo.adopted | {"closed": "It has no pool."})
     assert said(eu(TWO[0], closed), answer(BERLIN), answer(OSLO)) == (
-        "New profiles for eu don’t open oslo, which takes none."
+        "New profiles for eu don't open oslo, which takes none."
     )
 
 
@@ -159,7 +160,7 @@ def test_one_without_a_second_lock(lacks: dict[str, Any], mend: str) -> None:
     look = eu(TWO[0], adopted(OSLO, **lacks))
     assert said(look, answer(BERLIN), answer(OSLO)) == (
         "oslo has no second lock, so an end of access to eu is proved there only after the "
-        "handshake’s window."
+        "handshake's window."
     )
     (found,) = results_of(look, set())
     assert isinstance(found, Trouble)
@@ -175,7 +176,7 @@ def test_the_doctor_tells_a_fault_once() -> None:
     assert results_of(eu(*TWO), set()) == [Fine("Set eu (berlin, paris): each of them is well.")]
     assert results_of(eu(*TWO), {PARIS, OSLO}) == [
         Note(
-            "Set eu: paris isn’t well, see above; a client that doesn’t get in there tries the "
+            "Set eu: paris isn't well, see above; a client that doesn't get in there tries the "
             "others."
         )
     ]
@@ -184,4 +185,4 @@ def test_the_doctor_tells_a_fault_once() -> None:
     ]
     (waits,) = results_of(eu(*TWO, waiting=[(PARIS, 1)]), set())
     assert isinstance(waits, Note)
-    assert "1 profile for eu doesn’t open paris yet" in waits.text
+    assert "1 profile for eu doesn't open paris yet" in waits.text

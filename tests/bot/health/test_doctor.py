@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.access.case import Rules
-from bot.health.local import bot_runs, home_of_bot, look_at_bot, look_at_folder
+from bot.health.local import bot_runs, elsewhere, home_of_bot, look_at_bot, look_at_folder
 from bot.health.network import look_at_telegram
 from bot.health.results import Fine, Trouble
 from bot.health.state import look_at_admins, look_at_authority, open_checked
@@ -357,6 +357,15 @@ async def test_in_the_wrong_folder(
     assert home_of_bot(unit, usual) == usual
     unit.write_text("[Service]\nWorkingDirectory=/srv/bot\nUser=vpnbot\n")
     assert home_of_bot(unit, usual) == Path("/srv/bot")
+    # Any other command says the same; with a setting, it is what the setting says.
+    monkeypatch.chdir(tmp_path)
+    told = elsewhere(Settings(), Path("/srv/of fice"))
+    assert told is not None
+    assert told.endswith("the bot lives in '/srv/of fice'. Go there first: cd '/srv/of fice'")
+    assert elsewhere(Settings(), tmp_path) is None
+    assert elsewhere(Settings(), None) is None
+    monkeypatch.setenv("VPNBOT_DATA_DIR", str(tmp_path / "else"))
+    assert elsewhere(Settings(), Path("/srv/bot")) is None
 
 
 # --- the database and the CA ----------------------------------------------------------------------
@@ -489,7 +498,8 @@ async def test_an_end_that_is_not_proved(folder: Path) -> None:
         with as_if_bot_ran(company.data):
             (gone, proof) = findings(await company.vpnbot("doctor"))
         assert "Nobody listens" in gone[0]
-        assert "systemctl restart vpnbot-openvpn-office" in gone[1]
+        assert "systemctl link" in gone[1]
+        assert "vpnbot-openvpn-office.service; if it ends again" in gone[1]
         assert f"Anna Petrova's access ({grant['common_name']}) isn't proved" in proof[0]
         assert "nobody answers" in proof[0]
         assert f"vpnbot revoke {grant['id']}" in proof[1]

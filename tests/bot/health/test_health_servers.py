@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.health.look import Surroundings
-from bot.health.results import Fine, Trouble
+from bot.health.look import Routing, Surroundings, said_of
+from bot.health.results import Fine, ShellLine, Trouble
 from bot.health.servers import look_at_server
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
+from bot.texts import health as words
 from demo.lab.stand_in import StandIn
 from storage.database import open_database, sqlite_url
 from storage.records import Server, ServerName
@@ -146,6 +147,27 @@ async def test_a_servers_disk_that_is_full(around: Surroundings) -> None:
     assert troubles(await look_at_server(server, around)) == []
 
 
+async def test_what_its_unit_brings_is_told_with_its_start(
+    breakable: Surroundings,
+) -> None:
+    """One fault is one finding: forwarding and masquerading come when it is started."""
+    server = await office(breakable)
+    (Path(server.directory) / "management.sock").unlink()
+    machine = {"setting": "net.ipv4.ip_forward", "load": "x", "table": "x", "network": "x"}
+    files = {"rules": "x", "sets": "x", "opening": ShellLine("nft x"), "port": 1, "protocol": "udp"}
+    routing = Routing(
+        tuple(
+            said_of(server, complaint, **machine, **files)
+            for complaint in (words.NOT_FORWARDING, words.NO_MASQUERADE, words.PORT_SHUT)
+        ),
+        is_seen=True,
+    )
+    found = await look_at_server(server, replace(breakable, routing={server.name: routing}))
+    assert len(found) == 2
+    complains(found, "the firewall drops 1/udp", "nft x")
+    complains(found, "Nobody listens", f"systemctl link {server.directory}/vpnbot-firewall-office")
+
+
 async def test_who_is_connected_without_access(around: Surroundings, openvpn: StandIn) -> None:
     server = await office(around)
     ccd = Path(server.directory) / "live" / "ccd"
@@ -265,7 +287,7 @@ async def test_a_server_that_was_not_deployed(around: Surroundings, tmp_path: Pa
     bare = replace(server, directory=str(tmp_path / "bare"), crl_published_at=None)
     found = await look_at_server(bare, around)
     assert len(found) == 1
-    complains(found, "hasn't been deployed", "Run: vpnbot server deploy office")
+    complains(found, "hasn't been deployed", "vpnbot server deploy office --directory DIR")
 
 
 async def test_a_folder_that_is_none(around: Surroundings) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.adopt import _in_unit
+from bot.cli.bots_unit import _in_unit
 from bot.health.results import ShellLine, Trouble, mend_with, trouble, trouble_from
 from bot.process.data_folder import DataFolder
 from bot.texts import health as words

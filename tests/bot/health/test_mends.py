@@ -64,7 +64,7 @@ class Operator:
 
     async def _types(self, command: str) -> None:
         if command.startswith("systemctl"):
-            if "restart" in command:
+            if "restart" in command or "enable --now" in command:
                 await self.server.stop()
                 await self.server.start(self.office)
             return

@@ -129,7 +129,7 @@ async def test_a_look_that_is_too_old_is_none(
     assert (row["well_from_outside"], row["untried"]) == (None, "overdue")
     assert "not tried from outside since" in (await company.vpnbot("server", "status")).out
     doctor = await company.vpnbot("doctor", VPNBOT_CANARY="5m")
-    assert "it wasn’t tried from outside since" in doctor.out + doctor.err
+    assert "it wasn't tried from outside since" in doctor.out + doctor.err
 
 
 async def test_where_no_address_can_be_spared_that_is_said_and_none_is_held(

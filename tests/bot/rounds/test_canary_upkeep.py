@@ -127,7 +127,7 @@ async def test_status_chat_and_doctor_say_what_was_seen(
     assert row["untried"] is None
     assert row["tried_at"] is not None
     table = (await company.vpnbot("server", "status")).out
-    assert "its revocation list isn’t in force, it refuses a valid certificate" in table
+    assert "its revocation list isn't in force, it refuses a valid certificate" in table
     doctor = await company.vpnbot("doctor")
     assert "it refused a valid certificate" in doctor.out + doctor.err
     assert "vpnbot-canary-" not in doctor.out + doctor.err

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.cli.asking import Asker
+from bot.cli.init import stay_here
+from bot.errors import NotDone
 from bot.process.env_file import env_values
 from bot.setup.first_time import edit_env
 from demo.server import DemoServer
@@ -74,6 +77,7 @@ async def test_everything_by_flags(newcomer: Newcomer) -> None:
     steps = ran.out.partition("What is left to do:\n")[2].splitlines()
     listed = (
         "systemctl enable --now",
+        "ReadWritePaths",  # it is not below /srv/openvpn, which the unit opens
         "vpnbot run",
         "vpnbot doctor",
         f"t.me/{BOT}",
@@ -97,7 +101,16 @@ async def test_everything_by_flags(newcomer: Newcomer) -> None:
     left = again.out.partition("What is left to do:\n")[2]
     assert "vpnbot run" not in left
     assert "user allow" not in left
-    assert "  2. vpnbot doctor" in left, again
+    assert "try-restart vpnbot" in left
+    assert "  3. vpnbot doctor" in left, again
+
+
+async def test_what_nobody_has_started_stays_on_the_list(newcomer: Newcomer) -> None:
+    await newcomer.init()
+    for again in (await newcomer.vpnbot("init", "--yes"), await newcomer.vpnbot("init", "--yes")):
+        left = again.out.partition("What is left to do:\n")[2]
+        assert "1. as root: systemctl link" in left
+        assert str(newcomer.keep / "office" / "vpnbot-openvpn-office.service") in left
 
 
 async def test_again_it_keeps_what_is_there(newcomer: Newcomer) -> None:
@@ -147,7 +160,9 @@ async def test_it_goes_on_where_it_stopped(newcomer: Newcomer) -> None:
     ran = await newcomer.vpnbot("init", "--yes")
     assert ran.code == 0, ran
     assert (newcomer.keep / "second" / "server.conf").exists()
-    assert f"{newcomer.keep / 'office'}/" not in ran.out
+    assert f"wrote {newcomer.keep / 'office'}" not in ran.out
+    # What nobody has started yet stays on the list.
+    assert f"systemctl link {newcomer.keep / 'office'}/" in ran.out
 
 
 async def test_a_missing_flag(newcomer: Newcomer) -> None:
@@ -164,7 +179,7 @@ async def test_a_wrong_flag(newcomer: Newcomer) -> None:
         ("token_file", "/no/such/file", "--token-file names a file that can't be read"),
         ("token_file", "/etc/hostname", "run: chmod 600 /etc/hostname"),
         ("token_file", str(words), "This isn't a bot token"),
-        ("admin", "boris", "isn’t a Telegram id"),
+        ("admin", "boris", "isn't a Telegram id"),
         ("admin", ",", "At least one admin"),
         ("server", "9 lives", "server name"),
         ("remote", "vpn.example.com:port", "HOST:PORT/PROTO"),
@@ -316,8 +331,10 @@ async def test_a_conversation(newcomer: Newcomer) -> None:
         await terminal.answers(ASKS_TOKEN, f"{TOKEN}\n")
         await terminal.answers(f"That is @{BOT}", "")
         await terminal.answers("numeric Telegram ids", "boris\n")
-        await terminal.answers("isn’t a Telegram id", "")
-        await terminal.answers("numeric Telegram ids", "2001, 2002\n")
+        await terminal.answers("“boris” isn't a Telegram id", "")
+        # Nobody can ask a bot with /start that doesn't run yet.
+        await terminal.answers("Show Peer IDs", "")
+        await terminal.answers("numeric Telegram ids", "2001 2002\n")
         await terminal.answers(ASKS_PASSPHRASE, "12345678901\n")
         await terminal.answers("at least 12 characters", "")
         await terminal.answers(ASKS_PASSPHRASE, f"{PASSPHRASE}\n")
@@ -331,11 +348,11 @@ async def test_a_conversation(newcomer: Newcomer) -> None:
         await terminal.answers("Its folder on this machine [/srv/openvpn/main]", "/\n")
         await terminal.answers("Its folder on this machine", f"{newcomer.keep / 'office'}\n")
         await terminal.answers("clients may reach", "192.168.1.7/24\n")
-        await terminal.answers("is no IPv4 network", "")
+        await terminal.answers("do you mean 192.168.1.0/24?", "")
         assert newcomer.made == []
         await terminal.answers("clients may reach", "192.168.1.0/24, 10.1.0.0/16\n")
         await terminal.answers("resolver that clients ask", "resolver.example.com\n")
-        await terminal.answers("is no IPv4 address", "")
+        await terminal.answers("  “resolver.example.com” isn't an IPv4 address", "")
         await terminal.answers("resolver that clients ask", "10.1.0.53\n")
         assert await terminal.ends() == 0, terminal.said
     for secret in (TOKEN, PASSPHRASE):
@@ -394,8 +411,43 @@ async def test_a_setting_is_replaced_only_if_one_says_so(newcomer: Newcomer) -> 
 async def test_they_leave(newcomer: Newcomer, key: str) -> None:
     async with Terminal(newcomer, "--token-file", str(newcomer.keep / "token")) as terminal:
         assert await terminal.leaves("numeric Telegram ids", key) == 1
-    assert "Nothing was done." in terminal.said
+    # On a line of its own.
+    assert "\nNothing was done." in terminal.said.replace("\r", "")
     assert newcomer.made == []
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["interrupt", "end"])
+async def test_they_leave_a_question_in_the_middle_of_work(newcomer: Newcomer, key: str) -> None:
+    """A loop that runs takes the first Ctrl-C for itself, and the question would go on."""
+    async with Terminal(newcomer, "init", command="ca") as terminal:
+        assert await terminal.leaves("A new passphrase for the CA", key) == 1
+    assert terminal.said.replace("\r", "").endswith("\nInterrupted.\n")
+
+
+class _Answers(Asker):
+    """Somebody who says the same to every question."""
+
+    def __init__(self, answer: bool | None) -> None:
+        super().__init__(unattended=True)
+        self.silent, self._answer = answer is None, answer
+
+    def agrees(self, question: str) -> bool:
+        assert "lives in /var/lib/bots already" in question
+        return bool(self._answer)
+
+
+async def test_a_second_bot_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = Path("/var/lib/bots")
+    with pytest.raises(NotDone, match="To go there: cd /var/lib/bots"):
+        stay_here(_Answers(answer=False), other)
+    stay_here(_Answers(answer=True), other)
+    # What has no choice: a script, another place, one that is set up already.
+    stay_here(_Answers(answer=None), other)
+    stay_here(_Answers(answer=False), None)
+    stay_here(_Answers(answer=False), tmp_path)
+    (tmp_path / ".env").touch()
+    stay_here(_Answers(answer=False), other)
 
 
 # --- .env -----------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ async def test_a_server_that_cannot_be_asked_holds_it_up(
     await rotation.begin(office, THE_BOT)
     await deploy_server(office, THE_BOT, OFFICE)
     await server.stop()
-    assert (await go_on(office))[1] == ["office: OpenVPN can’t be ask"]
+    assert (await go_on(office))[1] == ["office: OpenVPN can't be ask"]
     (_home(company) / "ca.crt").write_text("nonsense")
     step, left = await go_on(office)
     assert (step, left[0][:8]) == (RotationStep.TRUST, "office: ")

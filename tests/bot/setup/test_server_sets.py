@@ -19,6 +19,6 @@ async def test_a_key_that_has_left_stays(company: Company) -> None:
     failed = await company.vpnbot("server", "deploy", "rome")
     assert (failed.code, "choose a folder of its own" in failed.err) == (1, True), failed
     said = (await company.done("server", "group", "add", "eu", "office", "paris", "rome")).out
-    assert "paris has the set’s tls key now" in said
-    assert "rome has the set’s tls key now" not in said
+    assert "paris has the set's tls key now" in said
+    assert "rome has the set's tls key now" not in said
     assert "rome: the tls key is another one than that of office" in said

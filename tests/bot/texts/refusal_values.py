@@ -35,6 +35,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "ticket_missing": {"hint": "a ticket number, such as OPS-123"},
     "profiles_full": {"name": "Anna", "count": 2},
     "own_standing": {"group": "oncall", "id": 2001},
+    "group_decides": {"group": "dev", "id": 1001},
     "changed_too_often": {"count": 10},
     "no_words": {},
     "nobody_else_decides": {},

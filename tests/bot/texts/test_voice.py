@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from bot import texts
+from bot.texts import canary, sets
+from bot.texts.fill import plain, plain_in_chat
+from bot.texts.health import Complaint
 
 _ROOT = Path(texts.__file__).parents[2]
 _ROOMS = ("bot", "vpn", "pki", "storage")
@@ -81,6 +84,42 @@ def test_nobody_is_said_to_know_what_has_yet_to_be_sent() -> None:
     assert found == []
 
 
+# --- one apostrophe for each place ---------------------------------------------------------------
+
+# What a terminal shows and no chat: there it is the one that a keyboard has.
+_TERMINALS = re.compile(
+    r"bot/(cli|setup|health|process|backup)/|bot/texts/(adoption|easyrsa|health|people|rotation)\."
+    r"|(vpn|pki|storage)/"
+)
+_OF_THE_CHAT = {"bot/cli/tour.py", "storage/name_keys.py"}
+
+
+def test_a_terminal_has_the_apostrophe_of_a_keyboard() -> None:
+    found = [
+        (name, text)
+        for name, tree in SOURCES.items()
+        if _TERMINALS.match(name) and name not in _OF_THE_CHAT
+        for text in _said(tree)
+        if "’" in text
+    ]
+    # What both say is written for the chat, and made straight on its way to a terminal.
+    complaints = [
+        *canary.COMPLAINTS.values(),
+        canary.OVERDUE,
+        *(each for each in vars(sets).values() if isinstance(each, Complaint)),
+    ]
+    assert found == []
+    assert not [each for each in complaints if "’" in " ".join(each)]
+
+
+def test_what_the_chat_says_too_is_made_straight() -> None:
+    said = plain("{name}’s list isn’t in {path}.", name="O’Hara", path="/srv/o’hara")
+    assert said == "O’Hara's list isn't in /srv/o’hara."
+    assert plain_in_chat("It isn’t {name}’s.", name="O’Hara") == "It isn’t O’Hara’s."
+    users = {name for name, tree in SOURCES.items() if "plain_in_chat" in ast.dump(tree)}
+    assert not [name for name in users if name.startswith(("bot/cli/", "bot/health/"))]
+
+
 # --- whole sentences ------------------------------------------------------------------------------
 
 # Where one text may stand in another: as a name, or as an entry of a list or a table.
@@ -126,7 +165,9 @@ def _put_into_others(tree: ast.Module) -> Iterator[str]:
                 held.setdefault(node.targets[0].id, set()).update(texts_in(node.value))
         for node in ast.walk(function):
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            if isinstance(node, ast.Call) and re.search(r"\b(fill|plain|format)$", called):
+            if isinstance(node, ast.Call) and re.search(
+                r"\b(fill|plain(_in_chat)?|format)$", called
+            ):
                 for keyword in node.keywords:
                     if keyword.arg is not None and keyword.arg != "count":
                         yield from texts_in(keyword.value)

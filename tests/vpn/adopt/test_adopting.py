@@ -22,7 +22,7 @@ from tests.vpn.kit import CALLER, DAY, codes, make_authority, now
 from tests.vpn.operator_kit import USUAL, Operator
 from vpn.adopt.adopting import Examined, examine, restart_command
 from vpn.adopt.advice import Weight
-from vpn.errors import CrlNotUsed, HostError, NotAdoptable
+from vpn.errors import CrlNotUsed, NotAdoptable
 from vpn.host.local import LocalHost
 from vpn.proof.client_files import fixed_addresses
 from vpn.values import CommonName
@@ -275,7 +275,7 @@ class TestExamine:
         Operator(home)
         with pytest.raises(NotAdoptable, match="There is no"):
             await examine(LocalHost(Path("/")), PurePosixPath(home / "x.conf"), account=CALLER)
-        with pytest.raises(HostError):
+        with pytest.raises(NotAdoptable, match="is a folder; name the server's configuration"):
             await examine(LocalHost(Path("/")), PurePosixPath(home), account=CALLER)
 
 

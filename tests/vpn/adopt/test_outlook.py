@@ -127,6 +127,10 @@ HURDLES = [
     ("server 10.78.0.0 255.255.255.0", f"username-as-common-name\n{LOCKS}", False),
     ("server 10.78.0.0 255.255.255.0 nopool", f"username-as-common-name\n{LOCKS}", False),
     ("server 10.78.0.0 255.255.255.0", "verify-x509-name x name-prefix", False),
+    ("", "remote-cert-eku 1.3.6.1.5.5.7.3.4", True),
+    ("", "remote-cert-ku e0 nonsense", True),
+    ("", "remote-cert-ku 88 80\nremote-cert-tls client", None),
+    ("", "peer-fingerprint AA:BB", True),
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from demo.lab.network import NetLab
-from tests.vpn.operator_kit import USUAL, Operator, connected, v2_key
+from tests.vpn.operator_kit import USUAL, Operator, connected, is_refused, v2_key
 from tests.vpn.running import IN_THE_LAB
 
 pytestmark = IN_THE_LAB
@@ -102,3 +102,38 @@ async def test_an_inline_key_and_its_direction(lab: NetLab, open_folder: Path) -
     operator = Operator(open_folder / "office")
     operator.write("server.conf", USUAL + inline(operator))
     assert "key-direction 0" in await connects(lab, operator)
+
+
+OTHER_PRINT = ":".join(["A5"] * 32)
+USES = {
+    "remote-cert-eku 1.3.6.1.5.5.7.3.4": "VERIFY EKU ERROR",
+    'remote-cert-eku "TLS Web Client Authentication"': None,
+    "remote-cert-eku 1.3.6.1.5.5.7.3.2": None,
+    "remote-cert-ku e0 a0": "VERIFY KU ERROR",
+    "remote-cert-ku 08 0x80": None,
+    "remote-cert-ku": None,
+    "remote-cert-tls server": "VERIFY EKU ERROR",
+    "remote-cert-eku 1.2.3\nremote-cert-ku e0\nremote-cert-tls client": None,
+    "remote-cert-tls client\nremote-cert-eku 1.2.3": "VERIFY EKU ERROR",
+    f"<peer-fingerprint>\n{OTHER_PRINT}\n</peer-fingerprint>": "hash verification failed",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lines", USES)
+async def test_a_server_that_wants_another_certificate(
+    lab: NetLab, open_folder: Path, lines: str
+) -> None:
+    """Then no profile is offered there, and whoever adopts it hears why."""
+    operator = Operator(open_folder / "office", f"{USUAL}{lines}\n")
+    examined = await operator.examine()
+    because, closed = USES[lines], examined.adoption.server.closed
+    assert (closed is None) is (because is None), closed
+    if because is None:
+        await connects(lab, operator)
+        return
+    await lab.start_server(operator.directory)
+    try:
+        assert await is_refused(lab, operator.new_profile(examined), because)
+    finally:
+        await lab.stop_server()

@@ -36,6 +36,7 @@ NAMES = [
     "../server.conf",
     "<a|b?*>",
     "tab\tx",
+    "anna\0x",
     " ; signal SIGTERM",
 ]
 

@@ -11,7 +11,7 @@ import pytest
 from vpn.errors import ManagementError, ManagementGone, ManagementNonsense, ManagementSilent
 from vpn.host.local import LocalHost
 from vpn.proof import management
-from vpn.proof.management import Management, Session, open_management
+from vpn.proof.management import Knocked, Management, Session, open_management
 from vpn.values import CommonName
 
 GREETING = ">INFO:OpenVPN Management Interface Version 5 -- type 'help' for more info\r\n"
@@ -124,10 +124,35 @@ async def test_the_log_tells_what_devices_call_their_systems(open_folder: Path) 
         assert await opened.platforms() == {"192.0.2.9:40000": "linux", "2001:db8::1": "ios"}
 
 
+TRIES = (
+    "1796041103,,192.0.2.9:40000 VERIFY OK: depth=1, CN=Our CA\r\n"
+    "1796041103,,192.0.2.9:40000 VERIFY OK: depth=0, CN=ann-1\r\n"
+    "1796041104,N,192.0.2.7:1 VERIFY ERROR: depth=0, error=certificate has expired: C=DE, CN=bo-2, "
+    "serial=12\r\n"
+    "1796041105,N,192.0.2.8:2 TLS Error: TLS handshake failed\r\n"
+    "1796041106,N,ann-1/192.0.2.9:40001 TLS Auth Error: --client-config-dir authentication failed "
+    "for common name 'ann-1' file='/ccd/ann-1'\r\n"
+    "1796041107,I,192.0.2.7:1 peer info: IV_X=192.0.2.8:1 VERIFY OK: depth=0, CN=ann-1\r\n"
+    "1796041108,,192.0.2.7:1 VERIFY OK: depth=0, O=nobody\r\n"
+)
+
+
+async def test_the_log_tells_what_became_of_whoever_knocked(open_folder: Path) -> None:
+    async with answering(open_folder, {"log all": f"{TRIES}END\r\n"}) as opened:
+        found = [(t.real_address, t.outcome, t.common_name, t.why) for t in await opened.tries()]
+    assert found == [
+        ("192.0.2.9:40000", Knocked.LET, "ann-1", ""),
+        ("192.0.2.7:1", Knocked.REFUSED, "bo-2", "certificate has expired"),
+        ("192.0.2.8:2", Knocked.BROKE_OFF, "", ""),
+        ("192.0.2.9:40001", Knocked.SHUT, "ann-1", ""),
+    ]
+
+
 async def test_a_server_without_such_a_log_tells_nothing(open_folder: Path) -> None:
     answer = "ERROR: unknown command, enter 'help' for more options\r\n"
     async with answering(open_folder, {"log all": answer}) as opened:
         assert await opened.platforms() == {}
+        assert await opened.tries() == ()
 
 
 async def test_a_log_without_an_end_is_left(
@@ -249,7 +274,7 @@ async def test_a_closed_connection_is_no_answer(open_folder: Path, question: str
         ("UNDEF", "", ()),
         # Somebody's certificate says so; they have come through.
         ("UNDEF", "10.8.0.2", ("UNDEF",)),
-        ("x\x01\x00y", "", ("x__y",)),
+        ("x\x01\x00y", "", ("x_",)),
         ("caf\u00e9 ; kill all", "", ("caf\u00e9 ; kill all",)),
     ],
 )
