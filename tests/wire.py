@@ -8,7 +8,7 @@ import asyncio
 import socket
 import threading
 from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -75,6 +75,7 @@ class Wire:
         passed: how many times something was said through it, either way.
         turns: how many times the other side began to speak.
         cut_after: at so many the wire is cut by itself; None is never.
+        on_word: called in the wire's own thread before each is passed on.
     """
 
     def __init__(self, to_port: int, delay_s: float = 0.0) -> None:
@@ -85,6 +86,7 @@ class Wire:
         self.turns = 0
         self._from_near = False
         self.cut_after: int | None = None
+        self.on_word: Callable[[], object] = lambda: None
         self.is_cut = False
         self.ends: set[_End] = set()
         self._server: asyncio.Server | None = None
@@ -125,6 +127,7 @@ class Wire:
         self.passed += 1
         self.turns += from_near != self._from_near
         self._from_near = from_near
+        self.on_word()
         if self.cut_after is not None and self.passed > self.cut_after:
             self._cut()
         return not self.is_cut

@@ -67,14 +67,18 @@ class Stage:
         """Whether the bot is a child of the runner, which starts it again by itself."""
         return self.company.program == RUNNER
 
-    async def kill_forked(self) -> None:
-        """At this instant, wherever the bot is."""
+    def kill_now(self) -> bool:
+        """At this instant, wherever the bot is; False where there is none for a moment."""
         assert self.company.bot is not None
-        runner, before = self.company.bot.pid, self.deaths
-        # Just after a death there is none for a moment.
-        await self._until(lambda: _children(runner))
-        for child in _children(runner):
+        children = _children(self.company.bot.pid)
+        for child in children:
             os.kill(child, signal.SIGKILL)
+        return bool(children)
+
+    async def kill_forked(self) -> None:
+        """Also where it has died just now, and the next one isn't there yet."""
+        before = self.deaths
+        await self._until(self.kill_now)
         await self._until(lambda: self.deaths > before)
 
     async def hire(self) -> PersonChat:
@@ -164,6 +168,11 @@ class Commands:
     process: asyncio.subprocess.Process
     printed: Path
 
+    def kill_now(self) -> None:
+        """The command that runs, at this instant."""
+        for child in _children(self.process.pid):
+            os.kill(child, signal.SIGKILL)
+
     async def run(self, *words: str, dies_at: int = 0) -> Ran:
         """Both outputs are in `out`. The status is 0 where the command has fewer steps."""
         assert self.process.stdin is not None
@@ -184,21 +193,34 @@ async def open_stage(
         extra: settings besides.
     """
     async with company_with_stand_in(folder) as (company, server):
-        company.program = program
-        group = company.telegram.add_group("Admins", [])
-        company.extra |= extra | {
-            "PYTHONPATH": str(ROOT),
-            "CRASH_PLAN": str(folder / "plan"),
-            "CRASH_STEPS": str(folder / "steps"),
-            "CRASH_SEAMS": seams,
-            # Whatever is left there is looked at, too.
-            "TMPDIR": str(folder / "tmp"),
-            "VPNBOT_ADMIN_GROUP": str(group.id),
-        }
-        (folder / "tmp").mkdir(mode=0o700)
-        for name in ("plan", "steps"):
-            (folder / name).touch()
-        await company.start(*program, "run")
-        stage = Stage(company, server, group)
-        await stage.settle()
-        yield stage
+        yield await begin(company, server, program=program, seams=seams, **extra)
+
+
+async def begin(
+    company: Company,
+    server: StandIn,
+    *,
+    program: tuple[str, ...] = RUNNER,
+    seams: str = "",
+    **extra: str,
+) -> Stage:
+    """A stage for a furnished company, whose bot is started."""
+    folder = company.folder
+    company.program = program
+    group = company.telegram.add_group("Admins", [])
+    company.extra |= extra | {
+        "PYTHONPATH": str(ROOT),
+        "CRASH_PLAN": str(folder / "plan"),
+        "CRASH_STEPS": str(folder / "steps"),
+        "CRASH_SEAMS": seams,
+        # Whatever is left there is looked at, too.
+        "TMPDIR": str(folder / "tmp"),
+        "VPNBOT_ADMIN_GROUP": str(group.id),
+    }
+    (folder / "tmp").mkdir(mode=0o700)
+    for name in ("plan", "steps"):
+        (folder / name).touch()
+    await company.start(*program, "run")
+    stage = Stage(company, server, group)
+    await stage.settle()
+    return stage

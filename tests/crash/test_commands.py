@@ -154,7 +154,7 @@ async def test_server_deploy(plain_stage: Stage, exhaustive: bool) -> None:
             code = (await commands.run("server", "deploy", "paris", dies_at=at)).code
             again = await commands.run("server", "deploy", "paris")
             assert again.code == 0, again
-            _check_deployed(stage, paris)
+            check_deployed(stage, paris)
             assert ccd_names(paris) == {grant["common_name"]}
             # Besides whoever is out, each list has who is for the other server.
             out = crl_serials(stage) - {grant["serial"]}
@@ -275,7 +275,7 @@ async def _with_access(stage: Stage, text: str = "/requestvpn") -> PersonChat:
     return chat
 
 
-def _check_deployed(stage: Stage, folder: Path) -> None:
+def check_deployed(stage: Stage, folder: Path) -> None:
     """A certificate of our CA with its key, and all that OpenVPN reads."""
     names = {path.name for path in folder.iterdir()}
     assert names >= {"server.conf", "ca.crt", "tls-crypt-v2.key", "live"}

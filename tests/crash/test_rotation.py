@@ -15,8 +15,9 @@ from demo.testing import PersonChat
 from pki.authority_files import create_authority, load_certificate
 from pki.crl import read_crl
 from tests.company import PASSPHRASE, until
-from tests.crash.outcome import check_company, documents
+from tests.crash.outcome import documents
 from tests.crash.stage import PATIENCE_S, Stage, open_stage
+from tests.crash.stories import Story
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -63,7 +64,7 @@ async def _is_moved(stage: Stage, chat: PersonChat) -> None:
     await until(is_over, seconds=PATIENCE_S)
 
 
-def check_moved(stage: Stage, chat: PersonChat, deaths: int) -> None:
+async def check_moved(stage: Stage, chat: PersonChat, deaths: int) -> None:
     """One profile of the new CA is alive, the newest; the old one ended when one had arrived."""
     first, *others = stage.company.grants_of(chat)
     (live,) = [each for each in others if each["state"] == "active"]
@@ -83,18 +84,15 @@ def check_moved(stage: Stage, chat: PersonChat, deaths: int) -> None:
     assert live["serial"] not in listed
 
 
+MOVED = Story("moved to another CA", _is_approved, _is_moved, check_moved)
+
+
 async def test_people_are_moved(folders: Iterator[Path], exhaustive: bool) -> None:
     async with open_stage(next(folders)) as stage:
         make_second(stage)
         total = 0
         for at in count(1, 1 if exhaustive else 3):
-            chat = await stage.hire()
-            await _is_approved(stage, chat)
-            await stage.settle()
-            steps = await stage.play(_is_moved(stage, chat), at)
-            deaths = steps.count("killed")
-            check_moved(stage, chat, deaths)
-            check_company(stage)
+            deaths = (await MOVED.round(stage, at)).count("killed")
             total += deaths
             if not deaths:
                 break
