@@ -13,10 +13,20 @@ from bot.texts import receipts as words
 from bot.texts.fill import fitting, length, plain_in_chat, utc
 from storage.records import Grant, GrantId, Pause, Proof
 from storage.transaction import Transaction
+from vpn.findings import MACHINE_SHUT, FindingCode
 
 _ROOM_FOR_GRANTS = 1900
 _SHOWN = 15
 _NAMED = 5
+# What follows where the server's machine could not be worked on.
+_FOLLOWS = frozenset(
+    {
+        FindingCode.CCD_NOT_REMOVED,
+        FindingCode.CRL_NOT_WRITTEN,
+        FindingCode.MANAGEMENT_GONE,
+        FindingCode.MANAGEMENT_SILENT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,6 @@ class Receipt:
     Attributes:
         said: whether somebody is out, and what else lets them in.
         details: what only whoever looks into it needs: certificates, and each server by itself.
-        tried: whether every server was tried at least once: before that there is nothing to say.
         settled: whether no look can change it any more: all is proved, or what is not was taken
             out together with its server.
         left: what the holder has besides; empty where it is a new profile that takes the place.
@@ -34,7 +43,6 @@ class Receipt:
     """
 
     proved: bool
-    tried: bool
     settled: bool
     said: tuple[str, ...]
     details: tuple[str, ...]
@@ -94,7 +102,6 @@ async def load_receipt(
     room = limits.ROOM - sum(map(length, (*said, details)))
     return Receipt(
         proved=proved,
-        tried=all(proof.attempts or proof.dropped_at for proof in proofs),
         settled=settled,
         said=tuple(said),
         details=(details, *_servers(proofs, without_files, room)),
@@ -261,10 +268,16 @@ def _server(server: str, proofs: Sequence[Proof], *, has_file: bool) -> str:
     elif not all(proof.attempts for proof in proofs):
         lines = [plain_in_chat(words.SERVER_NOT_TRIED, server=server)]
     else:
-        codes = dict.fromkeys(code for proof in proofs for code, _ in proof.findings)
         lines = [plain_in_chat(words.SERVER_UNPROVED, server=server)]
-        lines += [plain_in_chat(words.FOUND, finding=finding_text(code)) for code in codes]
+        lines += [plain_in_chat(words.FOUND, finding=one) for one in reasons(proofs)]
     return "\n".join(lines)
+
+
+def reasons(proofs: Sequence[Proof]) -> list[str]:
+    """Why a server has not proved this, a sentence each."""
+    codes = dict.fromkeys(code for proof in proofs for code, _ in proof.findings)
+    follows = frozenset() if MACHINE_SHUT.isdisjoint(codes) else _FOLLOWS
+    return [finding_text(code) for code in codes if code not in follows]
 
 
 def finding_text(code: str) -> str:

@@ -50,6 +50,7 @@ _LONGEST_DURATION = 3650 * 86_400
 _SHORTEST_KEEPING = 30 * 86_400
 _LONGEST_STAY = 47 * 3600
 _LONGEST_HINT = 100
+_PLAIN = (KeyWay.PLAIN,)
 
 
 def _duration(value: Any) -> Any:
@@ -258,10 +259,7 @@ class Settings(BaseSettings):
     delete_profiles: Annotated[int, BeforeValidator(_stay)] = 86_400
     # None: the kind that the CA has.
     client_key: Annotated[KeyAlgorithm | None, BeforeValidator(_key_algorithm)] = None
-
-    profile_key: Annotated[tuple[KeyWay, ...], NoDecode, BeforeValidator(_key_ways)] = (
-        KeyWay.PLAIN,
-    )
+    profile_key: Annotated[tuple[KeyWay, ...], NoDecode, BeforeValidator(_key_ways)] = _PLAIN
 
     @classmethod
     def settings_customise_sources(

@@ -239,6 +239,10 @@ class GroupChat:
     def joins(self, person_id: int) -> None:
         self._world.joins_group(self.id, person_id)
 
+    def becomes_supergroup(self) -> "GroupChat":
+        """The same group, by the number that it has from now on."""
+        return GroupChat(self._world, self._world.becomes_supergroup(self.id).id)
+
     def leaves(self, person_id: int) -> None:
         """The bot is told, if it asks for that kind of update."""
         self._world.leaves_group(self.id, person_id)

@@ -20,6 +20,14 @@ chat_holds = Table(
     Column("until", UtcTime, nullable=False),
 )
 
+# Groups of which Telegram has made supergroups, with another number.
+moved_groups = Table(
+    "moved_groups",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("moved_to", BigInteger, nullable=False),
+)
+
 # Servers where no OpenVPN answers, and the admins know of it.
 silent_servers = Table(
     "silent_servers",

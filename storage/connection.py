@@ -86,12 +86,12 @@ class AsyncConnection:
 
 
 @asynccontextmanager
-async def connected(engine: Engine, **options: Any) -> AsyncIterator[Connection]:
+async def connected(engine: Engine) -> AsyncIterator[Connection]:
     """A connection from the pool; what was not committed is rolled back at the end."""
     connection = await greenlet_spawn(engine.connect)
     driver = connection.connection.driver_connection
     try:
-        yield connection.execution_options(**options)
+        yield connection
     finally:
         closing = greenlet_spawn(connection.close)
         is_at_once = isinstance(driver, Driver) and not driver.is_waiting
@@ -99,9 +99,11 @@ async def connected(engine: Engine, **options: Any) -> AsyncIterator[Connection]
 
 
 @asynccontextmanager
-async def committed(connection: Connection) -> AsyncIterator[None]:
+async def committed(
+    connection: Connection, begin: Callable[[Connection], Transaction]
+) -> AsyncIterator[None]:
     """A transaction, which is committed unless something is raised."""
-    async with _ended(await greenlet_spawn(connection.begin)):
+    async with _ended(await greenlet_spawn(begin, connection)):
         yield
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Transaction as Begun
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.util import greenlet_spawn
 
@@ -23,7 +24,6 @@ _WAL_RETRY_S = 0.005
 # All servers are asked at once. Each connection beyond these would be opened for one transaction,
 # with a thread, and closed after it. The one that came back last goes out first.
 _KEPT_OPEN = 16
-_WRITES = "vpnbot_writes"
 
 
 def sqlite_url(path: Path) -> URL:
@@ -48,8 +48,8 @@ class Database:
         """
         async with (
             self._writer,
-            connected(self._engine, **{_WRITES: True}) as connection,
-            committed(connection),
+            connected(self._engine) as connection,
+            committed(connection, _begin_writing),
         ):
             yield Transaction(AsyncConnection(connection))
 
@@ -57,7 +57,7 @@ class Database:
     async def reading(self) -> AsyncIterator[Transaction]:
         """A consistent view; nothing that is written in it stays."""
         async with connected(self._engine) as connection:
-            await greenlet_spawn(connection.begin)
+            await greenlet_spawn(_begin_reading, connection)
             yield Transaction(AsyncConnection(connection))
 
     async def close(self) -> None:
@@ -79,7 +79,10 @@ async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_M
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, busy_timeout_ms)
     try:
-        async with connected(engine, **{_WRITES: True}) as connection, committed(connection):
+        async with (
+            connected(engine) as connection,
+            committed(connection, _begin_writing),
+        ):
             await greenlet_spawn(bring_up_to_date, connection)
     except OperationalError as error:
         await greenlet_spawn(engine.dispose)
@@ -106,7 +109,7 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
-        # The driver must not begin transactions by itself: _on_begin does.
+        # The driver must not begin transactions by itself: _begin_writing and _begin_reading do.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
@@ -117,12 +120,18 @@ def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(_WRITES, False):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:  # which cannot fail
-            connection.connection.cursor().execute("BEGIN")
+
+def _begin_writing(connection: Connection) -> Begun:
+    begun = connection.begin()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return begun
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.begin()
+    if connection.dialect.name == "sqlite":
+        connection.connection.cursor().execute("BEGIN")  # which cannot fail
 
 
 def _use_wal(cursor: Any, busy_timeout_ms: int) -> None:

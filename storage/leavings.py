@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
+from storage.chat_tables import moved_groups as _moved
 from storage.joining_records import Leaving, LeavingCause, LeavingId, LeavingState
 from storage.joining_tables import leavings as _leavings
-from storage.records import UserId
+from storage.records import ChatId, UserId
 from storage.repository import Repository, values_of
 
 _STANDS = _leavings.c.state.in_((LeavingState.OPEN, LeavingState.KEPT))
@@ -56,6 +57,20 @@ class Leavings(Repository):
         await self._connection.execute(
             delete(_leavings).where(~_STANDS, _leavings.c.settled_at < before)
         )
+
+    async def group_now(self, group: ChatId) -> ChatId:
+        """The number that a group has now, whatever it was when somebody wrote it down."""
+        found = await self._connection.scalar(
+            select(_moved.c.moved_to).where(_moved.c.chat_id == group)
+        )
+        return group if found is None else ChatId(found)
+
+    async def move_group(self, group: ChatId, moved_to: ChatId) -> bool:
+        """Notes that it has another number from now on; False where that is known."""
+        if await self.group_now(group) != group:
+            return False
+        await self._connection.execute(insert(_moved).values(chat_id=group, moved_to=moved_to))
+        return True
 
 
 def _leaving(row: Row[Any]) -> Leaving:

@@ -122,7 +122,7 @@ servers = Table(
     Column("remote_port", Integer, nullable=False),
     Column("protocol", String(8), nullable=False),
     Column("listen_port", Integer, nullable=False),
-    Column("directory", Text, nullable=False, unique=True),
+    Column("directory", Text, nullable=False),
     Column("network", String(64), nullable=False),
     Column("routes", JSON, nullable=False),
     Column("dns", JSON, nullable=False),

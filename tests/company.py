@@ -314,7 +314,11 @@ class Company:
                 "name, remote_host, remote_port, protocol, listen_port, directory, network, routes,"
                 " dns, account, added_at, adopted, cuts_unknown"
             ),
-            "requests": "*",
+            # Without the minute in which a decision can be taken back: the bot notes its end.
+            "requests": (
+                "id, user_id, server, duration, reason, state, asked_at, expires_at, decided_by,"
+                " decided_by_name, decided_at, starts_at, extends, device"
+            ),
             "decisions": "*",
             "grants": "*",
             "grant_places": "*",

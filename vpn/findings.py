@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pki.serial import SerialNumber
-from vpn.errors import HostError, HostKeyChanged
+from vpn.errors import (
+    HostError,
+    HostKeyChanged,
+    KeyRefused,
+    NoShell,
+    SshLost,
+    SshSilent,
+    SshUnreachable,
+)
 from vpn.values import CommonName
 
 
@@ -37,8 +45,14 @@ class FindingCode(StrEnum):
     DISK_NEARLY_FULL = "disk_nearly_full"
     RESTART_PENDING = "restart_pending"  # what runs is not what we read
     HOST_ERROR = "host_error"
-    HOST_KEY_CHANGED = "host_key_changed"  # of a machine elsewhere, where nothing is done any more
     BROKEN_OFF = "broken_off"  # the attempt itself, by a fault of ours
+    # Of machines elsewhere, where nothing can be done or seen then:
+    HOST_KEY_CHANGED = "host_key_changed"
+    KEY_REFUSED = "key_refused"
+    NO_SHELL = "no_shell"
+    SSH_UNREACHABLE = "ssh_unreachable"
+    SSH_SILENT = "ssh_silent"
+    SSH_LOST = "ssh_lost"
     # Of adopted servers only:
     NO_MANAGEMENT = "no_management"  # sessions are neither seen nor ended
     MANAGEMENT_EXPOSED = "management_exposed"  # other machines reach it, so we do not talk to it
@@ -58,6 +72,18 @@ LETS_IN = (
 )
 
 
+_OF_THE_MACHINE: dict[type[HostError], FindingCode] = {
+    HostKeyChanged: FindingCode.HOST_KEY_CHANGED,
+    KeyRefused: FindingCode.KEY_REFUSED,
+    NoShell: FindingCode.NO_SHELL,
+    SshUnreachable: FindingCode.SSH_UNREACHABLE,
+    SshSilent: FindingCode.SSH_SILENT,
+    SshLost: FindingCode.SSH_LOST,
+}
+# The machine, not the server on it, has to be looked at.
+MACHINE_SHUT = frozenset(_OF_THE_MACHINE.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing found. `detail` is one plain line for an operator, without secrets."""
@@ -68,9 +94,7 @@ class Finding:
 
 def host_finding(error: HostError) -> Finding:
     """The error as something to be shown."""
-    changed = isinstance(error, HostKeyChanged)
-    code = FindingCode.HOST_KEY_CHANGED if changed else FindingCode.HOST_ERROR
-    return Finding(code, str(error))
+    return Finding(_OF_THE_MACHINE.get(type(error), FindingCode.HOST_ERROR), str(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bot.access.permission import Actor
 from bot.access.policy import TICKETS, Hours, Tickets
 from storage.group_records import Reason
 from storage.key_records import KeyWay
-from storage.records import Grant, Payload, Request, UserId
+from storage.records import ChatId, Grant, Payload, Request, UserId
 from storage.transaction import Transaction
 
 
@@ -107,6 +107,10 @@ class Case:
     def after(self, seconds: float) -> datetime:
         """The moment that many seconds from now."""
         return self.now + timedelta(seconds=seconds)
+
+    async def group_now(self, named: int | None) -> ChatId | None:
+        """A group that the settings name, by the number it has since it became a supergroup."""
+        return None if named is None else await self.tx.leavings.group_now(ChatId(named))
 
     async def record(self, action: str, subject: str | Grant | Request, **detail: Any) -> None:
         """Adds a row to the audit trail: who did what to what.

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from bot.access import messages, revocation, roles
 from bot.access.case import Case
+from bot.access.messages import Notice
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
 from storage.joining_records import Leaving, LeavingCause, LeavingId, LeavingState
-from storage.records import UserId
+from storage.records import ChatId, UserId
 
 
 async def notice(case: Case, user_id: UserId, cause: LeavingCause) -> bool:
@@ -37,6 +38,20 @@ async def notice(case: Case, user_id: UserId, cause: LeavingCause) -> bool:
         if admin not in own:
             await messages.leaving(case, admin, number)
     return True
+
+
+async def group_moved(case: Case, before: ChatId, now: ChatId) -> None:
+    """Telegram has made a supergroup of a group, which has another number from then on.
+
+    Where it is one of the settings it is followed, and the admins hear once what to write there:
+    a backup from before doesn't know.
+    """
+    named = {"ADMIN_GROUP": case.rules.group, "CARDS_GROUP": case.rules.cards_group}
+    ours = [setting for setting, number in named.items() if number == before]
+    if ours and await case.tx.leavings.move_group(before, now):
+        await case.record("admin_group.move", f"chat:{now}", before=before)
+        for setting in ours:
+            await messages.tell_admins(case, Notice.GROUP_MOVED, setting=setting, number=now)
 
 
 async def in_group(case: Case, user_id: UserId, *, is_member: bool) -> None:

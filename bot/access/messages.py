@@ -113,6 +113,7 @@ class Notice(StrEnum):
     CANARY_UNREACHABLE = "canary_unreachable"
     CANARY_WELL = "canary_well"
     CANARY_LETS_IN = "canary_lets_in"  # well again, where no revoked one can be tried
+    GROUP_MOVED = "group_moved"  # the settings' group has another number
     PROFILES_MOVE = "profiles_move"  # to another CA
     SERVER_SILENT = "server_silent"  # no OpenVPN answers there
     SERVER_UNREACHABLE = "server_unreachable"  # nor its machine
@@ -149,8 +150,9 @@ async def card(case: Case, admin: UserId, request_id: RequestId, *, again: bool 
     if again:
         payload["again"] = True
     chat = private_chat(admin)
-    if case.rules.cards_group is not None:
-        chat = ChatId(case.rules.cards_group)
+    group = await case.group_now(case.rules.cards_group)
+    if group is not None:
+        chat = group
         waiting = await case.tx.outbox.open(OutboxKind.CARD)
         posted = () if again else await case.tx.posted.about(OutboxKind.CARD, str(request_id))
         is_coming = any((one.chat_id, one.payload) == (chat, payload) for one in waiting)

@@ -10,16 +10,21 @@ for example, is tried again after all the others. Whose chat is closed moves by 
 their own; who is paused, when they are back. All of them are named until then.
 """
 
+from collections.abc import Sequence
+
 from bot.access import grants, messages
+from bot.access.addresses import free_address
 from bot.access.case import Case
 from bot.access.keys import require_way
 from bot.access.messages import DeliverNote, Notice
 from bot.access.refusals import Refusal, Refused
 from storage.records import Grant, GrantId
-from storage.rotation import RotationStep
+from storage.rotation import Rotation, RotationStep
 
 # Telegram takes thirty messages a second, and a person's tap is not to wait behind a company.
 _AT_ONCE = 10
+# Of how many it is looked at why they wait: there is a reason that all of them share.
+_LOOKED_AT = 50
 
 
 async def begin(case: Case) -> int | None:
@@ -71,6 +76,22 @@ async def move_some(
             continue
         moved += 1
     return moved
+
+
+async def without_address(case: Case, rotation: Rotation) -> Sequence[Grant]:
+    """Of the first that wait those that do so because no address is free for a second profile."""
+    if rotation.move_all_at is None:
+        return ()
+    found = []
+    servers = {server.name: server for server in await case.tx.servers.all()}
+    waiting = await case.tx.rotation.to_move(rotation.authority, _LOOKED_AT)
+    for grant in await case.tx.grants.some(waiting):
+        try:
+            for name in servers.keys() & grant.servers:
+                await free_address(case, servers[name], grant.owner)
+        except Refused:
+            found.append(grant)
+    return found
 
 
 async def _move(case: Case, old: Grant) -> None:

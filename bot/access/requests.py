@@ -219,7 +219,7 @@ async def card_undelivered(case: Case, request_id: RequestId, chat_id: ChatId) -
     request = await case.tx.requests.get(request_id)
     if request is None or request.state is not RequestState.PENDING:
         return
-    if chat_id == case.rules.cards_group:
+    if chat_id < 0:
         for one in await approvals.asked(case, await hear(case, request)):
             await messages.private_card(case, one, request_id)
         return

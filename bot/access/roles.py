@@ -18,11 +18,9 @@ from storage.transaction import Transaction
 async def identify(tx: Transaction, rules: Rules, user_id: UserId, name: str) -> Actor:
     """Who somebody is now: read from the settings and the database at each act."""
     person = await tx.people.get(user_id)
-    # A role belongs to somebody who is known; strangers cost no look.
-    given = await tx.roles.get(user_id) if person is not None else None
     is_admin = user_id in rules.admins
-    if is_admin:
-        given = None
+    # A role belongs to somebody who is known, and says nothing of an admin of the settings.
+    given = None if person is None or is_admin else await tx.roles.get(user_id)
     return Actor(
         key=telegram_key(user_id),
         name=clean(name, NAME_LENGTH) or (person.name if person else str(user_id)),

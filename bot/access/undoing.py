@@ -53,7 +53,7 @@ async def settle_due(case: Case) -> int:
         await case.tx.requests.settle(request.id)
         for message in await case.tx.posted.about(OutboxKind.CARD, str(request.id)):
             is_theirs = telegram_key(UserId(message.chat_id)) == request.decided_by
-            if is_theirs or message.chat_id == case.rules.cards_group:
+            if is_theirs or message.chat_id < 0:  # the group's
                 await messages.edit_card(case, message, afresh=False)
     return len(over)
 

@@ -113,7 +113,7 @@ async def revoke(scene: Scene, rest: str) -> Reply:
         return await whom.to_revoke(scene, search=search, question=question)
     if not people and not fits.grants:
         if fits.people or fits.near:
-            return say(fill(words.NOBODY_HAS, who=rest))
+            return say(fill(words.NOBODY_HAS, who=name))
         raise Refused(Refusal.UNKNOWN_PERSON, who=rest)
     rows = await views.person_buttons(
         scene.tx, people, words.BUTTON_REVOKE_PERSON, Tap.REVOKE_PERSON

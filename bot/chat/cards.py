@@ -16,8 +16,8 @@ from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT, Act, may, telegram_key
 from bot.chat import buttons, history
 from bot.chat.buttons import Button, Keyboard, Style, Tap
-from bot.chat.own_request import waiting
-from bot.chat.views import View, below_profile, cancel_button, some
+from bot.chat.own_request import asked_by_name, waiting
+from bot.chat.views import View, below_profile, by_name, cancel_button, some
 from bot.chat.votes import votes
 from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
@@ -167,7 +167,7 @@ async def _undecided(
             fill(words.CARD_LAST_USE, at=moment(used)) if used else "",
         ),
         await _opens(case, heard),
-        _who_else(heard) if own else "" if decides else role_words.CARD_LOOK,
+        await _who_else(case, heard) if own else "" if decides else role_words.CARD_LOOK,
         lines(*agreed.said),
         lines(_waits(case, request), *_reminded(notes)),
     )
@@ -220,14 +220,15 @@ async def _silent(case: Case, heard: Hearing) -> list[Html]:
     ]
 
 
-def _who_else(heard: Hearing) -> Html:
-    """Who may say yes to one's own request; where nobody else is, how it's done on the machine."""
+async def _who_else(case: Case, heard: Hearing) -> Html:
+    """Who may say yes to one's own request, if they can, those who can read it; where nobody else
+    may, how it's done on the machine."""
     others = [
         heard.name_of(one) for one in heard.deciders if heard.person_of(one) != heard.requester
     ]
     if not others:
         return fill(words.CARD_OWN_ALONE, id=heard.request.id)
-    return fill(words.CARD_OWN, names=some(others))
+    return fill(words.CARD_OWN, names=by_name(await asked_by_name(case, heard) or others))
 
 
 async def _scheduled(case: Case, heard: Hearing, viewer: UserId | None, asked_for: Html) -> View:

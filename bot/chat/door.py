@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.access import invitations, roles
 from bot.chat.commands import COMMANDS, is_for_us
-from bot.chat.incoming import raw_command, raw_invitation
+from bot.chat.incoming import raw_command, raw_invitation, raw_moves
 from bot.chat.throttle import Limits
 from bot.core import Core
 from storage.records import ChatId, InboxItem, UserId
@@ -58,6 +58,7 @@ class Door:
         if chats <= known:
             return list(batch)
         invited = await self._invited(tx, batch)
+        groups = await self._groups(tx, chats)
         admin_waits = bool(chats & admins) or await tx.inbox.has_new_of(admins)
         return [
             one
@@ -65,7 +66,7 @@ class Door:
             if admin_waits
             or one.item.chat_id in known
             or one.item.update_id in invited
-            or self._may_matter(one, people)
+            or self._may_matter(one, people, groups)
         ]
 
     async def _invited(self, tx: Transaction, batch: Sequence[Fetched]) -> frozenset[int]:
@@ -85,11 +86,19 @@ class Door:
             and self._limits.answers_invited(digest, self._since_boot(), update_id)
         )
 
-    def _may_matter(self, one: Fetched, met: Collection[int]) -> bool:
+    async def _groups(self, tx: Transaction, chats: Collection[int]) -> Collection[int]:
+        """The group of the settings, by the number there and by the one that it has now."""
+        named = self._rules.group
+        if named is None or all(chat > 0 for chat in chats):
+            return ()
+        return (named, await tx.leavings.group_now(ChatId(named)))
+
+    def _may_matter(self, one: Fetched, met: Collection[int], groups: Collection[int]) -> bool:
         """Whether something may come of it, sent by somebody who is not known now.
 
         Args:
             met: whoever was known at any time.
+            groups: those whose leavers are asked about.
         """
         chat, number, now = one.item.chat_id, one.item.update_id, self._since_boot()
         update = one.update
@@ -97,10 +106,11 @@ class Door:
             return True
         command, bot = raw_command(update)
         if "chat_member" in update:
-            return chat == self._rules.group
+            return chat in groups
         if chat < 0:
             is_ours = is_for_us(command, bot, self._username)
-            return is_ours and self._limits.answers_group(chat, now, number)
+            is_answered = is_ours and self._limits.answers_group(chat, now, number)
+            return is_answered or raw_moves(update, {self._rules.group, self._rules.cards_group})
         is_tap = "callback_query" in update
         if not is_tap and "message" not in update:
             return chat in met  # who blocks the bot cannot be written to

@@ -13,7 +13,7 @@ from bot.access.matching import LARGEST_ID
 from bot.access.names import NAME_LENGTH, clean
 from bot.chat import buttons
 from storage.name_keys import name_key
-from storage.records import UserId
+from storage.records import ChatId, UserId
 
 # Messages that act are typed into the private chat by a person, just now.
 ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member", "chat_member"]
@@ -133,6 +133,14 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupMoved:
+    """Telegram has made a supergroup of a group, which has another number from now on."""
+
+    before: ChatId
+    now: ChatId
+
+
+@dataclass(frozen=True, slots=True)
 class Nothing:
     """An update that changes nothing: edited, anonymous, from a channel, from a bot; and what
     Telegram says by itself, of which nobody waits for an answer."""
@@ -156,13 +164,13 @@ SERVICE = frozenset(_SERVICE.split())
 
 # What a person does in their private chat.
 Acted = Typed | Forwarded | Tapped | Picked
-Incoming = Acted | InGroup | Blocked | Membership | Nothing
+Incoming = Acted | InGroup | Blocked | Membership | GroupMoved | Nothing
 
 
 def read_update(update: Update) -> Incoming:
     """Only what is new and from a person counts, and but for taps on cards what is private."""
     if update.message is not None:
-        return _message(update.message)
+        return _moved(update.message) or _message(update.message)
     if update.callback_query is not None:
         return _tap(update.callback_query)
     change = update.my_chat_member
@@ -251,6 +259,31 @@ def _tap(query: CallbackQuery) -> Incoming:
         return Nothing()
     message_id = None if message is None else message.message_id
     return Tapped(_sender(query.from_user), query.id, query.data, message_id, group)
+
+
+def raw_moves(update: Any, groups: Collection[int | None]) -> bool:
+    """Whether a raw update may say that one of these groups has another number; never fails."""
+    message = update.get("message") if isinstance(update, dict) else None
+    if not isinstance(message, dict):
+        return False
+    is_there = sender_of(update) in groups and "migrate_to_chat_id" in message
+    before = message.get("migrate_from_chat_id")
+    return is_there or (type(before) is int and before in groups)
+
+
+def _moved(message: Message) -> GroupMoved | None:
+    """What is said of it in the group that was, and in the supergroup that is."""
+    if message.chat.type == Chat.PRIVATE:
+        return None
+    before, now = _group_id(message.migrate_from_chat_id), _group_id(message.chat.id)
+    if before is None:
+        before, now = now, _group_id(message.migrate_to_chat_id)
+    return None if before is None or now is None else GroupMoved(before, now)
+
+
+def _group_id(number: object) -> ChatId | None:
+    """python-telegram-bot takes anything."""
+    return ChatId(number) if type(number) is int and -LARGEST_ID < number < 0 else None
 
 
 def _membership(change: ChatMemberUpdated) -> Incoming:

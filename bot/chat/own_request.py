@@ -44,7 +44,7 @@ async def _said(case: Case, request: Request, *, admin_reachable: bool) -> Html:
     template = words.ASKED if admin_reachable else words.ASKED_NOBODY
     heard = await hear(case, request)
     needed, extended = heard.vote(heard.limit), heard.extended
-    whom = await _asked(case, heard) if admin_reachable else ()
+    whom = await asked_by_name(case, heard) if admin_reachable else ()
     notes = await case.tx.request_notes.of(request.id)
     return lines(
         fill(
@@ -78,7 +78,7 @@ def _closed_now(case: Case) -> Html | str:
     return fill(policy.CLOSED_NOW, hours=hours.text, at=moment(hours.opens_at(case.now)))
 
 
-async def _asked(case: Case, heard: Hearing) -> Sequence[str]:
+async def asked_by_name(case: Case, heard: Hearing) -> Sequence[str]:
     """The names of those who can read its card, each once; never the requester's own."""
     people = {heard.requester}
     names = []

@@ -258,15 +258,17 @@ class Posts:
         """What was proved. While a look can still prove more, the row stays and is followed up."""
         async with self._database.reading() as tx:
             grants = await tx.grants.some(list(map(GrantId, item.payload["grants"])))
-        # Whoever was resumed meanwhile is not out any more.
-        grant_ids = [one.id for one in grants if one.pause or one.state not in LIVE_STATES]
+            # Whoever was resumed meanwhile is not out any more.
+            grant_ids = [one.id for one in grants if one.pause or one.state not in LIVE_STATES]
+            proofs = await tx.proofs.of(grant_ids)
         if not grant_ids:
             return Done()
-        receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         said = "said" in item.payload
-        if not receipt.tried or (item.payload["look"] and not said and not receipt.settled):
+        # Before every server was tried at least once there is nothing to say.
+        is_tried = all(proof.attempts or proof.dropped_at for proof in proofs)
+        if not is_tried or (item.payload["look"] and not said):
             await self._enforcer.enforce(grant_ids)
-            receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
+        receipt, keyboard, after = await self._receipt(item.chat_id, grant_ids)
         # An ordinary end is nobody's news while its proof may come by itself.
         is_quiet = "if_unproved" in item.payload and not said
         if is_quiet and (receipt.settled or self._clock() - item.created_at < _QUIET):

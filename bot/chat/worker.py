@@ -31,6 +31,7 @@ from bot.chat.incoming import (
     Acted,
     Blocked,
     Forwarded,
+    GroupMoved,
     Incoming,
     InGroup,
     Membership,
@@ -266,7 +267,7 @@ class Worker:
         if not await tx.inbox.finish(item.update_id):
             return SILENT
         match incoming:
-            case Tapped(group=int(group)) if group != self._core.rules.cards_group:
+            case Tapped(group=int(group)) if group != await self._cards_group(tx):
                 pass
             case Typed() | Forwarded() | Picked() | Tapped():
                 return await self._person(tx, item, incoming)
@@ -281,14 +282,19 @@ class Worker:
             case Blocked(user_id, False):
                 await tx.people.set_reachable(user_id, reachable=False)
             case Membership(chat_id, user_id, is_member):
-                if chat_id == self._core.rules.group:
-                    case = self._core.case(tx, THE_BOT)
+                case = self._core.case(tx, THE_BOT)
+                if chat_id == await case.group_now(case.rules.group):
                     await leaving.in_group(case, user_id, is_member=is_member)
+            case GroupMoved(before, now_it_is):
+                await leaving.group_moved(self._core.case(tx, THE_BOT), before, now_it_is)
             case Nothing():
                 pass
         # Anybody can send these, and it does no harm to meet one twice.
         await tx.inbox.forget(item.update_id)
         return SILENT
+
+    async def _cards_group(self, tx: Transaction) -> ChatId | None:
+        return await self._core.case(tx, THE_BOT).group_now(self._core.rules.cards_group)
 
     async def _person(self, tx: Transaction, item: InboxItem, incoming: Acted) -> Reply:
         sender, now = incoming.sender, self._since_boot()

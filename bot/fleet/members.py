@@ -73,11 +73,14 @@ class Members:
         async with self._database.reading() as tx:
             sets = await address_sets(tx, server)
         lines, now = membership_lines(sets), self._since_boot()
-        if self._lines.get(server) != lines:  # also of another process's writing
+        before = self._lines.get(server)
+        if before != lines:  # also of another process's writing
             self._lines[server] = lines
             self._once_more_at[server] = now + _ONCE_MORE
         once_more = now >= self._once_more_at.get(server, timedelta.max)
-        await live.note_members(lines, even_if_same=once_more)
+        # What is known to be another text than ours of before is not compared first.
+        is_new = before is not None and before != lines
+        await live.note_members(lines, even_if_same=once_more or is_new)
         if once_more:
             del self._once_more_at[server]
         self._behind.discard(server)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from posixpath import join, normpath
 
 from bot.core import Core
 from bot.fleet.elsewhere import is_same_machine
@@ -112,8 +112,9 @@ def beside(server: Server, servers: Iterable[Server]) -> list[Server]:
     return [other for other in others if is_same_machine(other.ssh, server.ssh)]
 
 
-def _places(server: Server) -> tuple[PurePosixPath | None, PurePosixPath | None]:
+def _places(server: Server) -> tuple[str | None, str | None]:
     """Its CRL and its folder of clients' files, from the root of its machine."""
     layout = layout_of(server)
-    home = PurePosixPath("/" if layout.adopted else server.directory)
-    return (layout.crl and home / layout.crl) or None, (layout.ccd and home / layout.ccd) or None
+    home = "/" if layout.adopted else server.directory
+    crl, ccd = (path and normpath(join(home, path)) for path in (layout.crl, layout.ccd))
+    return crl or None, ccd or None

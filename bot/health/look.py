@@ -17,14 +17,14 @@ from storage.database import Database
 from storage.records import Server, ServerName
 from vpn.configuration.server import host_commands, unit_name
 from vpn.errors import HostError
-from vpn.findings import Finding, FindingCode, ServerStatus
+from vpn.findings import MACHINE_SHUT, Finding, FindingCode, ServerStatus
 from vpn.host.interface import ServerHost
 
 # Their details name the very file or folder and the command that opens it.
 _OWN_MEND = (
     FindingCode.CRL_UNREADABLE,
     FindingCode.HOST_ERROR,
-    FindingCode.HOST_KEY_CHANGED,
+    *MACHINE_SHUT,
     FindingCode.FORWARDING_FORBIDDEN,
     FindingCode.CLOCK_DIFFERS,
     FindingCode.DISK_NEARLY_FULL,

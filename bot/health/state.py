@@ -19,7 +19,7 @@ from bot.health.results import Fine, Result, ShellLine, Trouble, mend_with, trou
 from bot.keyring import Keyring
 from bot.process.clock import CLOCK_TOLERANCE, TrustedClock, boot_id
 from bot.process.data_folder import DataFolder, account_name
-from bot.receipts import finding_text
+from bot.receipts import reasons
 from bot.texts import health as words
 from bot.texts.durations import span_text
 from bot.texts.fill import plain, straight, utc
@@ -141,18 +141,17 @@ async def look_at_proofs(tx: Transaction) -> list[Result]:
     for grant in await tx.grants.revoking():
         name = await tx.people.name_of(grant.user_id) if grant.user_id else grant.common_name
         own = unproved.get(grant.id, [])
-        for proof in own:
-            reasons = " ".join(straight(finding_text(code)) for code, _ in proof.findings)
-            results.append(
-                trouble(
-                    words.UNPROVED,
-                    name=name,
-                    common_name=grant.common_name,
-                    server=proof.server,
-                    findings=reasons or words.UNPROVED_UNTRIED,
-                    grant=grant.id,
-                )
+        results.extend(
+            trouble(
+                words.UNPROVED,
+                name=name,
+                common_name=grant.common_name,
+                server=proof.server,
+                findings=straight(" ".join(reasons([proof]))) or words.UNPROVED_UNTRIED,
+                grant=grant.id,
             )
+            for proof in own
+        )
         if waits_for_server(grant, own):
             results.append(
                 trouble(words.UNPROVED_NOWHERE, name=name, common_name=grant.common_name)

@@ -412,7 +412,7 @@ async def _previous_record(tx: Transaction, server: Server) -> Server | None:
     for other in known:
         if other.name == server.name:
             continue
-        if other.directory == server.directory:
+        if other.directory == server.directory and is_same_machine(other.ssh, server.ssh):
             raise NotDone(f"{server.directory} is adopted already, as {other.name}.")
         if IPv4Network(other.network).overlaps(network):
             raise NotDone(

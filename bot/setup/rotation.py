@@ -26,7 +26,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from bot.access import moving
-from bot.access.permission import Actor
+from bot.access.permission import THE_BOT, Actor
 from bot.access.revocation import lets_in
 from bot.errors import NotDone
 from bot.fleet.elsewhere import address_of
@@ -36,7 +36,7 @@ from bot.office import Office
 from bot.process.locks import locked
 from bot.setup.first_time import AUTHORITY_NAME
 from bot.texts import rotation as words
-from bot.texts.fill import plain
+from bot.texts.fill import Plural, plain
 from pki.errors import PkiError
 from storage.records import LIVE_STATES, Grant, Server
 from storage.rotation import FIRST_AUTHORITY, Rotation, RotationStep
@@ -167,7 +167,8 @@ async def look(office: Office) -> RotationState | None:
         if rotation.step is RotationStep.MOVE:
             ids = await tx.rotation.signed_before(rotation.authority)
             grants = await tx.grants.some(ids)
-            return RotationState(rotation, _profiles(grants))
+            stuck = await moving.without_address(office.case(tx, THE_BOT), rotation)
+            return RotationState(rotation, (*_profiles(grants), *_lines(words.NO_ADDRESS, stuck)))
         servers = [server for server in await tx.servers.all() if lets_in(server)]
     if rotation.authority - 1 not in office.keyring.numbers():
         return RotationState(rotation, ())  # destroyed, since nothing was left, and not noted yet
@@ -178,16 +179,16 @@ async def look(office: Office) -> RotationState | None:
 
 def _profiles(grants: Sequence[Grant]) -> tuple[str, ...]:
     live = [grant for grant in grants if grant.state in LIVE_STATES]
-    kinds = (
-        (words.PROFILES_LEFT, [grant for grant in live if grant.imported_at is None]),
-        (words.IMPORTED_LEFT, [grant for grant in live if grant.imported_at is not None]),
-        (words.UNPROVED_LEFT, [grant for grant in grants if grant.state not in LIVE_STATES]),
+    return (
+        *_lines(words.PROFILES_LEFT, [grant for grant in live if grant.imported_at is None]),
+        *_lines(words.IMPORTED_LEFT, [grant for grant in live if grant.imported_at is not None]),
+        *_lines(words.UNPROVED_LEFT, [grant for grant in grants if grant.state not in LIVE_STATES]),
     )
-    return tuple(
-        plain(template, count=len(some), names=_some_names(some))
-        for template, some in kinds
-        if some
-    )
+
+
+def _lines(template: Plural, some: Sequence[Grant]) -> Sequence[str]:
+    """One, where there is anybody to be named."""
+    return [plain(template, count=len(some), names=_some_names(some))] if some else []
 
 
 def _some_names(grants: Sequence[Grant]) -> str:

@@ -426,8 +426,6 @@ async def readmit(office: Office, name: ServerName) -> int:
 def _refuse_collision(spec: ServerSpec, ssh: Payload | None, known: Sequence[Server]) -> None:
     if any(other.name == spec.name for other in known):
         raise NotDone(f"There is a server {spec.name} already; choose another name.")
-    if any(other.directory == str(spec.directory) for other in known):
-        refuse_taken_folder(spec.directory, known)
     beside = [other for other in known if is_same_machine(other.ssh, ssh)]
     try:
         refuse_taken_folder(spec.directory, beside)

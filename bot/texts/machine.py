@@ -33,6 +33,11 @@ NOTICES: dict[Notice, Template] = {
         "<code>vpnbot ca rotate</code> on my machine says step by step what to do, and nobody is "
         "shut out on the way."
     ),
+    Notice.GROUP_MOVED: (
+        "Telegram made a supergroup of your group, so it has another number. I follow it by "
+        "myself. Write the new one into my settings all the same, since a backup from before "
+        "doesn’t know it: <code>VPNBOT_{setting}={number}</code>"
+    ),
     Notice.PROFILES_MOVE: Plural(
         "The VPN’s certificates are being renewed: one profile is replaced. Its owner gets the new "
         "one here, and the earlier one ends in that moment.",

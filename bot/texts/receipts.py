@@ -139,6 +139,12 @@ FINDINGS: dict[str, str] = {
     "management_nonsense": "OpenVPN can’t be asked: its management socket answers nonsense.",
     "forwarding_forbidden": "OpenVPN can’t be asked: sshd on its machine keeps the bot out.",
     "host_key_changed": "The server’s machine shows another host key, so nothing is done there.",
+    "key_refused": "The server’s machine doesn’t let the bot in: it refuses the bot’s key, or the "
+    "account is locked.",
+    "no_shell": "On the server’s machine the bot’s account may run no programs.",
+    "ssh_unreachable": "The server’s machine can’t be reached.",
+    "ssh_silent": "The server’s machine hangs: it gives no answer.",
+    "ssh_lost": "The connection to the server’s machine broke off in the middle.",
     "lock_missing": "The server’s configuration lacks one of the two locks.",
     "restart_pending": "The server still runs with an older configuration; restart it.",
     "host_error": "A file on the server couldn’t be read or written.",

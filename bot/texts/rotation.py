@@ -88,6 +88,14 @@ PROFILES_LEFT = Plural(
     "{count} profiles of the old CA are in use: {names}. They move when their owners take new ones "
     "or they end.",
 )
+NO_ADDRESS = Plural(
+    "No address is free for a new profile beside this one: {names}. Give its group a larger range "
+    "(vpnbot group edit NAME --network …), or make room there; an address that was given up is "
+    "free after an hour.",
+    "No addresses are free for new profiles beside these: {names}. Give their group a larger range "
+    "(vpnbot group edit NAME --network …), or make room there; an address that was given up is "
+    "free after an hour.",
+)
 IMPORTED_LEFT = Plural(
     "One certificate from before the takeover is in use: {names}. Let its owner ask for a profile; "
     "then end it: vpnbot revoke NAME",

@@ -90,9 +90,10 @@ class Group:
     id: int
     title: str
     member_ids: frozenset[int]
+    kind: str = "group"
 
     def chat(self) -> Json:
-        return {"id": self.id, "type": "group", "title": self.title}
+        return {"id": self.id, "type": self.kind, "title": self.title}
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,26 @@ class World:
 
     def leaves_group(self, group_id: int, person_id: int) -> None:
         self._moves(group_id, person_id, "member", "left")
+
+    def becomes_supergroup(self, group_id: int) -> Group:
+        """As its owner can make it one; the bot reads of it in both."""
+        before = self.groups.pop(group_id)
+        after = replace(before, id=-1_000_000_000_000 + group_id, kind="supergroup")
+        self.groups[after.id] = after
+        said = (
+            (before, {"migrate_to_chat_id": after.id}),
+            (after, {"migrate_from_chat_id": before.id}),
+        )
+        for group, extra in said:
+            message = {
+                "message_id": next(self._message_ids),
+                "date": self.now(),
+                "chat": group.chat(),
+                "from": ANONYMOUS_ADMIN,
+                "sender_chat": group.chat(),
+            }
+            self.updates.put("message", message | extra)
+        return after
 
     def deletes(self, person_id: int, message_id: int) -> None:
         """A person takes a message, their own or the bot's, out of the chat for both sides.

@@ -129,7 +129,7 @@ class Elsewhere:
             await asyncio.gather(self._accepting, return_exceptions=True)
         self._listener.close()
         if self._space:
-            await end_all_in(self._space)  # each connection has processes of its own
+            end_all_in(self._space)  # each connection has processes of its own
         await asyncio.gather(*(process.wait() for process in self._serving))
         children = [child for child in (self._server, self._holder) if child is not None]
         await asyncio.gather(*(child.end(patience_s=0) for child in children))
@@ -172,8 +172,10 @@ class Elsewhere:
         return (path, "-f", str(self._folder / "sshd_config"))
 
     def _inside(self, *command: str) -> tuple[str, ...]:
+        """First into the namespace, where `end_all_in` finds whoever is on the way, too."""
         assert self._holder is not None
-        return ("nsenter", "--target", str(self._holder.pid), "--mount", "--net", "--", *command)
+        files = ("nsenter", "--target", str(self._holder.pid), "--mount", "--", *command)
+        return ("ip", "netns", "exec", self._space, *files)
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()

@@ -279,16 +279,36 @@ async def clear_left(name: str) -> None:
         owner = ours.fullmatch(space)
         if owner is None or _lifetime(int(owner[1])) == (int(owner[1]), int(owner[2])):
             continue
-        await end_all_in(space)
-        await run("ip", "netns", "delete", space)
+        with suppress(FileNotFoundError):  # another lab that begins now was first
+            number = _number_of(space)
+            # First, so that nobody gets in any more who has not opened its name by now.
+            await run("ip", "netns", "delete", space)
+            _end_all(space, number)
 
 
-async def end_all_in(space: str) -> None:
-    """Ends all that runs in a namespace, at once."""
-    _, pids = await run("ip", "netns", "pids", space)
-    for pid in pids.split():
-        with suppress(ProcessLookupError, ValueError):
-            os.kill(int(pid), signal.SIGKILL)
+def end_all_in(space: str) -> None:
+    """Ends all that runs in a namespace, or is on its way into it, at once."""
+    _end_all(space, _number_of(space))
+
+
+def _end_all(space: str, number: int) -> None:
+    """Where the namespace has no name any more, too.
+
+    `ip netns exec` is that until it is inside, and only then becomes what it is to run: whoever is
+    looked at in this order is found on one side or on the other.
+    """
+    on_its_way = ["ip", "netns", "exec", space]
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended, or nobody may look at it
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            is_on_its_way = [os.fsdecode(word) for word in words[:4]] == on_its_way
+            if is_on_its_way or (process / "ns" / "net").stat().st_ino == number:
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def _number_of(space: str) -> int:
+    """By which the kernel knows a namespace, see namespaces(7)."""
+    return Path("/run/netns", space).stat().st_ino
 
 
 def _lifetime(pid: int) -> tuple[int, int] | None:

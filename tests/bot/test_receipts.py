@@ -34,6 +34,7 @@ from tests.storage.kit import (
     make_template,
     open_copy,
 )
+from vpn.findings import MACHINE_SHUT, FindingCode
 
 SERVERS = (BERLIN, PARIS, ServerName("rome"))
 PHONE = UserId(1009)
@@ -82,7 +83,6 @@ async def test_the_first_word_is_revoked_exactly_when_all_is_proved(
     first_word = whole(found).split()[0].strip(":")
     assert (first_word == "Revoked") == proved
     assert found.proved == found.settled == proved
-    assert found.tried == all(proof.attempts for proof in every)
     if not proved:
         assert found.blocks[0].startswith("Not proved yet")
         assert "Revoked" not in whole(found)
@@ -143,6 +143,19 @@ async def test_one_server_that_is_not_proved_spoils_it(database: Database) -> No
     assert "Checked" not in whole(found)
 
 
+@pytest.mark.parametrize("code", sorted(MACHINE_SHUT))
+async def test_of_a_machine_that_is_shut_nothing_else_is_said(
+    database: Database, code: FindingCode
+) -> None:
+    """What could not be asked there is not said to be silent, nor a file to be in disorder."""
+    follows = ("ccd_not_removed", "crl_not_written", "management_gone")
+    found = tuple((each, "") for each in (*follows, code, "session_live"))
+    told = await receipt(database, [seen(proved=False, found=found)])
+    assert told.details[-1] == (
+        f"berlin: not proved\n✗ {words.FINDINGS[code]}\n✗ {words.FINDINGS['session_live']}"
+    )
+
+
 async def test_technical_details_stay_out(database: Database) -> None:
     found = await receipt(
         database, [seen(proved=False, found=(("host_error", "/srv/vpn: [Errno 28]"),))]
@@ -153,13 +166,12 @@ async def test_technical_details_stay_out(database: Database) -> None:
 async def test_a_server_nobody_has_looked_at_is_said_so(database: Database) -> None:
     untried = seen(proved=False, attempts=0, at=None)
     found = await receipt(database, [untried])
-    assert not found.tried
     assert "berlin: not looked at yet." in found.blocks
 
 
 async def test_where_no_server_is_left_there_is_nothing_to_prove(database: Database) -> None:
     found = await receipt(database, [])
-    assert (found.proved, found.tried) == (True, True)
+    assert found.proved
     assert found.blocks[0] == ("Revoked: there is no server that could let Anna Petrova in.")
 
 
@@ -253,7 +265,7 @@ async def test_a_server_that_was_taken_out_proves_nothing(
 ) -> None:
     found = await dropped_receipt(database, *others, servers=(BERLIN,))
     # No look can change it any more.
-    assert (found.proved, found.settled, found.tried) == (False, True, True)
+    assert (found.proved, found.settled) == (False, True)
     assert found.blocks[0] == (
         "Not proved on berlin, which was taken out: Anna Petrova may still get in until OpenVPN "
         "is stopped there."

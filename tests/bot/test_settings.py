@@ -91,6 +91,7 @@ def test_every_setting_can_be_set(folder: Path) -> None:
         max_profiles=2,
         hours=Hours.parse("Mon-Fri 8:00-18:00", ZoneInfo("Europe/Berlin")),
         group=-1001234567890,
+        cards_group=-1009876543210,
         zone=ZoneInfo("Europe/Berlin"),
     )
     assert settings.data_dir == Path("/srv/vpnbot")

@@ -102,6 +102,13 @@ def test_what_servers_answer_needs_no_other_command(tmp_path: Path) -> None:
     assert imported & {f"bot.cli.{name}" for name in ("server", "adopt", "ssh", "user")} == set()
 
 
+def test_the_bot_imports_no_other_command_line(tmp_path: Path) -> None:
+    imported = _imported_by(tmp_path, "run")
+
+    assert {"bot.run", "telegram", "httpx"} <= imported
+    assert imported & {"rich", "pygments", "asyncssh", "alembic", "sqlalchemy.orm"} == set()
+
+
 @pytest.mark.parametrize("later", COMMANDS, ids=lambda later: later.name)
 def test_the_list_of_commands_says_what_they_say_themselves(later: Later) -> None:
     assert later.get_short_help_str(200) == later.command().get_short_help_str(200)

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
@@ -209,3 +210,75 @@ async def _servers_move(going: Rollover, *live: str) -> None:
     assert "Done" in await going.rotates()
     (backup,) = going.page
     assert backup.startswith("vpnbot backup")
+
+
+ROUTE = ("10.1.0.0/16", "route 10.1.0.0 255.255.0.0")
+
+
+async def are_dev(company: Company, lab: NetLab, network: str, *profiles: str) -> None:
+    """All of these get in, with the group's range and route; the firewall is told of them alone."""
+    addresses = set()
+    for profile in profiles:
+        tunnel = await lab.connect(profile)
+        assert await tunnel.ping(GATEWAY)
+        await tunnel.close()
+        assert ROUTE[1] in tunnel.log
+        addresses.add(tunnel.address)
+    assert len(addresses) == len(profiles)
+    assert all(IPv4Address(each) in IPv4Network(network) for each in addresses)
+    told = (company.folder / "office" / "live" / "members").read_text().splitlines()
+    assert {line.split()[1] for line in told if line.startswith("group-dev ")} == addresses
+
+
+async def test_whoever_is_in_a_group_keeps_what_it_gives(folder: Path) -> None:
+    """Range, route and the firewall's set, at each step, with a profile of either CA."""
+    async with company_with_openvpn(folder, people=(*PEOPLE, *CROWD)) as (company, lab):
+
+        async def in_dev(who: PersonChat) -> str:
+            name = company.name_of(who)
+            join = ("user", "allow", str(who.person.id), "--name", name, "--group", "dev")
+            await company.done(*join)
+            return await company.approved(who=who)
+
+        async def restarts() -> None:
+            await company.done("server", "deploy", "office")
+            await lab.restart_server(folder / "office")
+
+        first, then = "10.8.1.0/29", "10.8.2.0/29"
+        await company.done("group", "add", "dev", "--network", first, "--route", ROUTE[0])
+        await company.start()
+        anna = await in_dev(company.anna)
+        gone = await company.hires()
+        out = [await in_dev(gone)]
+        await revoked(company, gone)
+        await are_dev(company, lab, first, anna)
+
+        await rotate(company, "--yes")
+        await restarts()
+        assert "Step 2" in await rotate(company)
+        news = await in_dev(await company.hires())
+        assert (issuer(anna), issuer(news)) == (OLD, NEW)
+        await are_dev(company, lab, first, anna, news)
+        # The group's range changes while there are profiles of both: to one that is full then.
+        await company.done("group", "edit", "dev", "--network", "10.8.2.0/31")
+        await are_dev(company, lab, "10.8.2.0/31", anna, news)
+        assert "One profile is replaced now" in await rotate(company, "--move-all")
+        assert "No address is free for a new profile" in await rotate(company, "--status")
+        await company.done("group", "edit", "dev", "--network", then)
+        message = await company.anna.receives_document()
+        assert message.document is not None
+        fresh = message.document.content.decode()
+        await until(lambda: company.grants_of(company.anna)[0]["state"] == "revoked")
+        out.append(anna)
+        await are_dev(company, lab, then, fresh, news)
+        assert await all_out(lab, out)
+
+        for step in ("Step 3", "Step 4", "Done"):
+            assert step in await rotate(company)
+            if step != "Done":
+                await restarts()
+                await are_dev(company, lab, then, fresh, news)
+        assert {grant["state"] for grant in company.grants_of(company.anna)} == {
+            "revoked",
+            "active",
+        }

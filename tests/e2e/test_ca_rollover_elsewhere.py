@@ -10,18 +10,17 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from demo.errors import LabRefused
 from demo.lab.network import NetLab, lab_missing
 from demo.lab.processes import Child
 from demo.testing import PersonChat
 from tests.company import ANNA, CROWD, PEOPLE, Company, Ran, open_company, until
+from tests.e2e.refusing import gets_in, is_turned_away, only
 from tests.e2e.test_ca_rollover import issuer
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.sshd import NEEDS_SSHD, Sshd, run_sshd
@@ -59,7 +58,6 @@ persist-key
 persist-tun
 remote-cert-tls client
 """
-_REFUSED = ("certificate revoked", "VERIFY ERROR", "CCD auth")
 
 
 @dataclass
@@ -93,27 +91,10 @@ class World:
         return await self.company.done(*words[1:])
 
     async def refuses(self, name: str, profile: str) -> bool:
-        log = self.running[name]
-        seen = len(log.log)
-        attempt = asyncio.create_task(self.lab.connect(profile))
-        try:
-            await until(
-                lambda: attempt.done() or any(words in log.log[seen:] for words in _REFUSED)
-            )
-            if attempt.done():
-                with suppress(LabRefused):
-                    await (await attempt).close()
-                    return False
-        finally:
-            attempt.cancel()
-            await asyncio.gather(attempt, return_exceptions=True)
-        return True
+        return await is_turned_away(self.lab, self.running[name], profile)
 
     async def gets_in(self, name: str, profile: str) -> bool:
-        tunnel = await self.lab.connect(profile)
-        reaches = await tunnel.ping(INSIDE[name])
-        await tunnel.close()
-        return reaches
+        return await gets_in(self.lab, profile, INSIDE[name])
 
     async def does_what_is_left(self, said: str, *, kinds: int) -> None:
         """Types what it says of each server, and restarts that."""
@@ -134,14 +115,6 @@ class World:
 
 def put(path: str, content: str) -> None:
     Path(path).write_text(content)
-
-
-def only(name: str, profile: str) -> str:
-    """A profile that dials one server: of a shared one the blocks of the others are left out."""
-    for block in re.findall(r"<connection>.*?</connection>\n", profile, re.DOTALL):
-        if f" {PORTS[name]} udp" not in block:
-            profile = profile.replace(block, "")
-    return profile
 
 
 def write_own(world_folder: Path, easyrsa: EasyRsa, name: str, network: str) -> None:
@@ -274,7 +247,7 @@ class Staff:
             if name != but:
                 assert await self.world.gets_in(name, self.profiles[name]), name
         for name in ("berlin", "paris"):
-            assert await self.world.gets_in(name, only(name, self.profiles["eu"])), name
+            assert await self.world.gets_in(name, only(PORTS[name], self.profiles["eu"])), name
         for name, profile in self.out:
             assert await self.world.refuses(name, profile), name
 
@@ -282,7 +255,7 @@ class Staff:
         message = await self.people[place].receives_document()
         assert message.document is not None
         (name, *_) = ["berlin"] if place == "eu" else [place]
-        self.out.append((name, only(name, self.profiles[place])))
+        self.out.append((name, only(PORTS[name], self.profiles[place])))
         self.profiles[place] = message.document.content.decode()
         assert issuer(self.profiles[place]) == NEW
 

@@ -36,9 +36,9 @@ async def asks(company: Company) -> tuple[PersonChat, DemoMessage]:
     return who, cards(company, who)[-1]
 
 
-def cards(company: Company, who: PersonChat) -> list[DemoMessage]:
+def cards(company: Company, who: PersonChat, there: GroupChat | None = None) -> list[DemoMessage]:
     words = f"{company.name_of(who)} asks"
-    return [one for one in group(company).messages if words in one.text]
+    return [one for one in (there or group(company)).messages if words in one.text]
 
 
 async def taps(company: Company, who: PersonChat, card: DemoMessage, button: str) -> str:
@@ -117,6 +117,20 @@ async def test_no_other_button_does_anything_in_a_group(company: Company) -> Non
         await group(company).taps(BORIS.id, 1, data)
     await company.settled()
     assert company.grants_of(who)[0]["state"] == "active"
+
+
+async def test_the_group_is_followed_when_it_becomes_a_supergroup(company: Company) -> None:
+    now = group(company).becomes_supergroup()
+    await company.boris.hears(f"VPNBOT_CARDS_GROUP={now.id}")
+    who = await company.hires()
+    await who.says("/requestvpn 8h")
+    await until(lambda: cards(company, who, now) != [])
+    card = cards(company, who, now)[-1]
+    approve = card.button("Approve 8 hours")
+    assert approve is not None
+    assert approve.callback_data is not None
+    await now.taps(BORIS.id, card.message_id, approve.callback_data)
+    await who.receives_document()
 
 
 async def test_where_the_group_takes_no_card_each_admin_gets_one(company: Company) -> None:

@@ -495,4 +495,4 @@ async def test_members_are_no_admins(company: Company) -> None:
         "SELECT subject FROM audit WHERE action = 'refused' AND actor = ? ORDER BY seq",
         f"telegram:{who.person.id}",
     )
-    assert tried == [(f"/{command}",) for command in sorted(ADMINS)]
+    assert tried == [(f"/{command} {who.person.id} X",) for command in sorted(ADMINS)]

@@ -345,6 +345,20 @@ async def test_whoever_blocks_it_at_any_stage_reads_what_happened(company: Compa
     assert said_badly(company) == []
 
 
+async def test_an_admin_who_asks_reads_who_can_answer(company: Company) -> None:
+    """Neither those who block the bot, nor whoever never came."""
+    clara = company.clara
+    await clara.says(f"/allow {CLARA.id} Clara")
+    await company.settled()
+    await clara.says("/requestvpn 1h office")
+    own = await clara.hears("This is your own request")
+    assert "Boris can approve it." in own.text
+    await company.settled()
+    await clara.taps("Cancel request")
+    await company.settled()
+    assert said_badly(company) == []
+
+
 async def test_where_no_admin_can_be_reached_an_approver_still_can(company: Company) -> None:
     nils, ida = chat(company, NILS), chat(company, IDA)
     for admin in (BORIS, CLARA):

@@ -106,6 +106,38 @@ def test_what_a_killed_one_left_goes_at_the_next_start_and_nothing_else() -> Non
     assert spaces(name) == []
 
 
+@needs_lab
+def test_what_is_still_on_its_way_into_a_killed_lab_ends_too(tmp_path: Path) -> None:
+    """`ip netns exec` opens the namespace before it is in it: this one stays in between."""
+    name = f"vpnbot-way{os.getpid()}"
+    killed = lab(name)
+    (space, *_) = spaces(name)
+    (tmp_path / "netns").write_text('exec 3< "/run/netns/$2"; echo there; read -r _\n')
+    # A shell by the name of `ip`, whose script is called `netns`.
+    slow = subprocess.Popen(
+        ["ip", "netns", "exec", space, "openvpn"],
+        executable="/bin/sh",
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with slow:
+            assert slow.stdout is not None
+            assert slow.stdout.readline() == "there\n"
+            killed.kill()
+            killed.wait()
+            asyncio.run(clear_left(name))
+            assert slow.wait(60) == -signal.SIGKILL
+    finally:
+        for process in (killed, slow):
+            process.kill()
+            process.wait()
+        asyncio.run(clear_left(name))
+    assert spaces(name) == []
+
+
 def bots_accounts() -> list[str]:
     """What others do to the accounts of this machine meanwhile is no matter."""
     listed = [Path("/etc", name).read_text() for name in ("passwd", "group", "shadow")]

@@ -119,3 +119,18 @@ async def test_a_list_of_the_staff_proposes_who_is_gone(company: Company) -> Non
     assert (over.message_id, over.buttons) == (cards[0].message_id, [])
     actions = [row["action"] for row in (await company.done("audit", "show", "--json")).rows]
     assert "user.seems_gone" in actions
+
+
+async def test_a_group_that_becomes_a_supergroup_is_followed(company: Company) -> None:
+    """By its new number at once, and after a restart; admins read once what to write."""
+    who, other = await company.hires(), await company.hires()
+    now = group(company).becomes_supergroup()
+    told = [await admin.hears("a supergroup") for admin in (company.boris, company.clara)]
+    assert all(f"VPNBOT_ADMIN_GROUP={now.id}" in one.text for one in told)
+    now.leaves(who.person.id)
+    await asked(company, f"{company.name_of(who)} has left your group")
+    await company.stop()
+    await company.start()
+    now.leaves(other.person.id)
+    await asked(company, f"{company.name_of(other)} has left your group")
+    assert sum("a supergroup" in one.text for one in company.boris.messages) == 1

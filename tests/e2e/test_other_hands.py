@@ -162,7 +162,7 @@ async def test_one_admin_is_not_two_by_a_role_for_another_account(company: Compa
     await company.boris.says(f"/role {DORA.id} admin")
     told = await company.boris.hears("Several have to agree")
     assert f"vpnbot user role {DORA.id} admin" in told.text
-    assert (f"telegram:{BORIS.id}", "/role") in tried(company)
+    assert (f"telegram:{BORIS.id}", f"/role {DORA.id} admin") in tried(company)
     approve = card.button("Approve")
     assert approve is not None
     await company.telegram.person(DORA.id).taps_data(1, str(approve.callback_data))
@@ -187,7 +187,7 @@ async def test_an_admin_who_was_paused_does_not_let_themselves_in(company: Compa
     await company.boris.says(f"/pause {BORIS.id} until 1m")
     await company.boris.hears("you can’t change that yourself")
     assert company.query("SELECT until FROM pauses") == [(None,)]
-    who = f"telegram:{BORIS.id}"
-    assert tried(company) == [(who, "/resume"), (who, "/pause")]
+    who, number = f"telegram:{BORIS.id}", BORIS.id
+    assert tried(company) == [(who, f"/resume {number}"), (who, f"/pause {number} until 1m")]
     await company.clara.says(f"/resume {BORIS.id}")
     await until(lambda: company.query("SELECT 1 FROM pauses") == [])

@@ -24,7 +24,8 @@ pytestmark = [
 ]
 
 PAGE = Path(__file__).parents[2] / "docs" / "several-servers.md"
-COMMANDS = [line.strip() for line in re.findall(r"^ {4}(\S.*)$", PAGE.read_text(), re.MULTILINE)]
+# What stands alone in a line, in either way that Markdown has for it.
+COMMANDS = re.findall(r"^(?: {4}|(?=vpnbot ))(\S.*)$", PAGE.read_text(), re.MULTILINE)
 ACCOUNT = f"vpnbot-d{os.getpid()}"
 
 
@@ -156,14 +157,20 @@ async def adopts(page: Page, lab: NetLab) -> None:
 
 
 async def page_ends(page: Page) -> None:
-    """The last command tells of servers that are down, too: that is exit status 1."""
+    """The status tells of servers that are down, too: that is exit status 1."""
     command = next(page.left)
     assert command == "vpnbot server status"
     rows = (await page.company.vpnbot(*command.split()[1:], "--json")).rows
     states = {row["name"]: (row["reachable"], row["restart_pending"]) for row in rows}
     down = (False, None)
     assert states == {"office": down, "paris": down, "rome": (True, False), "oslo": down}
+    said = (await page.types("vpnbot server group add")).out
+    assert "A profile for eu opens paris, office" in said
     assert next(page.left, None) is None
+    # What stands in a sentence.
+    (edits,) = re.findall(r"`(vpnbot server group edit .*?)`", PAGE.read_text())
+    said = (await page.company.done(*edits.split()[1:])).out
+    assert "A profile for eu opens paris, rome" in said
     # Again on a machine where all is in place: nothing is asked of root.
     again = page.company.folder / "vpnbot-rome" / "install.sh"
     done = await run(("sh", str(again)), page.company.folder, page.company.environment)

@@ -257,6 +257,7 @@ async def _searches(tx: Transaction) -> None:
     await tx.people.listed(["an"], offset=0, limit=5)
     await tx.people.count_listed(["an"])
     await tx.people.with_access(NOW, offset=0, limit=5)
+    await tx.people.with_access(NOW, ("anna", "petrova"), offset=0, limit=5)
     await tx.people.note_newcomer(UserId(77), "Eve", "eve", NOW)
     await tx.people.newcomer(UserId(77))
     await tx.people.newcomers_named("eve", limit=5)
@@ -440,6 +441,10 @@ async def _invitations(tx: Transaction) -> None:
     await tx.leavings.settle(gone, LeavingState.REMOVED, "2001", "Boris", NOW)
     assert await tx.leavings.standing(LeavingCause.DELETED) == []
     await tx.leavings.prune(NOW)
+    assert await tx.leavings.move_group(ChatId(-7), ChatId(-1007))
+    assert not await tx.leavings.move_group(ChatId(-7), ChatId(-1008))
+    assert await tx.leavings.group_now(ChatId(-7)) == ChatId(-1007)
+    assert await tx.leavings.group_now(ChatId(-8)) == ChatId(-8)
     await tx.posted.find(ChatId(7), 1)
 
 

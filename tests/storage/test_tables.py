@@ -1,6 +1,5 @@
 """Types and constraints that every repository relies on."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -11,7 +10,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from storage import tables
 from storage.database import Database
-from storage.records import GrantId, GrantState, RequestId, RequestState, ServerName
+from storage.records import GrantId, GrantState, RequestId, RequestState
 from storage.tables import UtcTime
 from storage.transaction import import_repositories
 from tests.storage.kit import (
@@ -23,7 +22,6 @@ from tests.storage.kit import (
     add_people,
     add_request,
     make_grant,
-    make_server,
 )
 
 DIALECT = make_url("sqlite://").get_dialect()()
@@ -192,13 +190,6 @@ async def test_a_grant_replaces_one_that_exists(database: Database) -> None:
         await add_people(tx)
         with pytest.raises(IntegrityError, match="FOREIGN KEY"):
             await add_grant(tx, 1, replaces=GrantId("g-missing"))
-
-
-async def test_two_servers_never_share_a_folder(database: Database) -> None:
-    async with database.writing() as tx:
-        await tx.servers.add(make_server())
-        with pytest.raises(IntegrityError):
-            await tx.servers.add(replace(make_server(), name=ServerName("paris")))
 
 
 def _audit_row(seq: int, at: datetime) -> dict[str, object]:

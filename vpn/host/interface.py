@@ -118,6 +118,20 @@ class Ran:
         return (self.lines or [f"status {self.status}"])[-1][:LONGEST_REASON]
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What the kernel says of a process.
+
+    Attributes:
+        stat: /proc/PID/stat, see proc(5).
+        booted_at: when the machine was started, by its clock as it is now; rather too early than
+            late.
+    """
+
+    stat: bytes
+    booted_at: datetime
+
+
 class ServerHost(Protocol):
     """The primitives. No rule of ours is in them, but for what they promise about links.
 
@@ -236,6 +250,6 @@ class ServerHost(Protocol):
         """
         ...
 
-    async def booted_at(self) -> datetime:
-        """When the machine was started, by its clock as it is now; rather too early than late."""
+    async def process(self, pid: int) -> Process | None:
+        """What the kernel says of a process; None where it cannot be seen."""
         ...

@@ -150,15 +150,12 @@ async def changed_since_start(
 
 async def process_started_at(host: ServerHost, pid: int) -> datetime | None:
     """When the process began, rounded down; None where it cannot be seen."""
-    # By a program: the threads that read files may all wait for the server's folder.
-    shown, booted_at = await asyncio.gather(
-        host.run(("cat", f"/proc/{pid}/stat")), host.booted_at()
-    )
-    if shown.status != 0:
+    process = await host.process(pid)
+    if process is None:
         return None
-    cells = shown.output.decode("utf-8", "replace").rpartition(")")[2].split()
+    cells = process.stat.decode("utf-8", "replace").rpartition(")")[2].split()
     try:
-        return booted_at + timedelta(seconds=int(cells[_START_TIME]) / _TICKS_A_SECOND)
+        return process.booted_at + timedelta(seconds=int(cells[_START_TIME]) / _TICKS_A_SECOND)
     except (IndexError, ValueError, OverflowError):  # a machine may say anything
         return None
 

@@ -28,6 +28,7 @@ from vpn.host.interface import (
     LONGEST_REASON,
     READ_LIMIT,
     FileFacts,
+    Process,
     Ran,
     Step,
     Way,
@@ -323,14 +324,17 @@ class SshHost:
             done = await self._link.look(join(("program", *command)))
         return Ran(done.status, done.output)
 
-    async def booted_at(self) -> datetime:
-        done = await self._link.look("booted")
-        match = re.fullmatch(r"(\d+\.\d+) (\d+\.\d+)\n", done.output.decode("utf-8", "replace"))
+    async def process(self, pid: int) -> Process | None:
+        done = await self._link.look(join(("process", str(pid))))
+        if done.status != 0:
+            return None
+        times, _, stat = done.output.partition(b"\n")
+        match = re.fullmatch(r"(\d+\.\d+) (\d+\.\d+)", times.decode("utf-8", "replace"))
         if match is None:
             raise HostError(f"{self.target.address} doesn't tell since when it runs.")
         try:
             now = datetime.fromtimestamp(float(match[1]), UTC)
-            return now - timedelta(seconds=float(match[2])) - _UPTIME_TICK
+            return Process(stat, now - timedelta(seconds=float(match[2])) - _UPTIME_TICK)
         except (ValueError, OverflowError, OSError) as error:
             raise HostError(f"{self.target.address} tells no time since when it runs.") from error
 

@@ -56,14 +56,12 @@ put() {{ name=$1 mode=$2 size=$3 owner=$4 as_folder=$5 temporary=$6
   trap 'rm -f -- "./$temporary"' EXIT; trap 'exit {CUT_OFF}' HUP INT TERM PIPE
   head -c "$size" <&7 >&3 || exit {FAILED}
   mine=/proc/self/fd/3
-  set -- $(stat -L -c '%s %Y' $mine)
+  set -- $(stat -c '%s %Y' -- - "$name" <&3 2>/dev/null)
   [ "$1" = "$size" ] || exit {CUT_OFF}
   if [ "$as_folder" ] && [ "$me" = 0 ]; then owner=$(stat -c %u:%g .); fi
   if [ "$owner" ]; then chown "$owner" $mine || exit {FAILED}; fi
   chmod "$mode" $mine || exit {FAILED}
-  if before=$(stat -c %Y -- "$name" 2>/dev/null); then
-    [ "$2" -gt "$before" ] || touch -d "@$((before + 1))" $mine || exit {FAILED}
-  fi
+  [ "$2" -gt "${{4:--1}}" ] || touch -d "@$(($4 + 1))" $mine || exit {FAILED}
   sync $mine || exit {FAILED}
   echo ready >&6
   read -r word <&7 && [ "$word" = go ] || exit {CUT_OFF}
@@ -108,12 +106,13 @@ fed() {{ size=$1; shift
 """
 # A look at the clock between two at the time since the start, which has hundredths of a second. On
 # a busy machine much time may go by in the middle: then it is done once more.
-_BOOTED = """\
-booted() { for each in 1 2 3 4 5; do
+_PROCESS = f"""\
+process() {{ IFS= read -r stat <"/proc/$1/stat" || exit {FAILED}
+  for each in 1 2 3 4 5; do
     read -r before _ </proc/uptime; now=$(date +%s.%N); read -r after _ </proc/uptime
-    [ $((1${after%.*}${after#*.} - 1${before%.*}${before#*.})) -gt 2 ] || break
+    [ $((1${{after%.*}}${{after#*.}} - 1${{before%.*}}${{before#*.}})) -gt 2 ] || break
   done
-  echo "$now $after"; }
+  printf '%s\\n' "$now $after" "$stat"; }}
 """
 # How many wait, how many may, and who it is, where that is seen. A name may be relative to any
 # folder, so the socket is told by its inode.
@@ -158,4 +157,4 @@ while read -r mark count feeds <&7; do
   fi
 done
 """
-LOOP = "".join((_BEGIN, _READ, _PUT, _CHANGE, _LOOK, _BOOTED, _LISTENERS, _LOOP))
+LOOP = "".join((_BEGIN, _READ, _PUT, _CHANGE, _LOOK, _PROCESS, _LISTENERS, _LOOP))

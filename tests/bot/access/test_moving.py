@@ -148,6 +148,10 @@ async def test_where_there_is_no_address_it_is_passed_over(paper: Paper) -> None
     await paper.active(ANNA, roomy)
     await rotate(paper)
     assert await paper.by(OPERATOR, moving.begin) == 2
+    async with paper.database.reading() as tx:
+        rotation = await tx.rotation.last()
+    assert rotation is not None
+    assert await paper.do(moving.without_address, rotation) == [stuck]
     assert await paper.do(moving.move_some) == 1
     assert await paper.do(moving.move_some) == 0
     assert (await paper.grant(stuck.id)).state is GrantState.ACTIVE

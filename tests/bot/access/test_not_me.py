@@ -170,7 +170,7 @@ def told(paper: Paper, code: Notice, grant: Grant, admin: Any = BORIS) -> Said:
         admin,
         code,
         paper.now,
-        name="Anna",
+        name="Anna Petrova",
         common_name=grant.common_name,
         server=BERLIN,
         used_at=(MORNING + MINUTE).isoformat(),

@@ -159,6 +159,13 @@ async def test_nobody_gets_buttons_for_their_own(paper: Paper) -> None:
     assert (said(words.CARD_OWN, names="Clara") in text, choices) == (True, [])
     text, choices = await card(paper, request, CLARA)
     assert ("your own" in text, len(choices) > 1) == (False, True)
+    # Whoever can't be reached is named only where nobody else is.
+    async with paper.database.writing() as tx:
+        await tx.people.set_reachable(CLARA, reachable=False)
+    text, _ = await card(paper, request)
+    assert said(words.CARD_OWN, names="Clara") in text
+    async with paper.database.writing() as tx:
+        await tx.people.set_reachable(CLARA, reachable=True)
     # A second account of his own is nobody else.
     async with paper.database.writing() as tx:
         await tx.people.link(CLARA, BORIS)

@@ -12,6 +12,7 @@ from bot.chat.incoming import (
     ALLOWED_UPDATES,
     Blocked,
     Forwarded,
+    GroupMoved,
     Incoming,
     InGroup,
     Membership,
@@ -20,10 +21,11 @@ from bot.chat.incoming import (
     SentFile,
     Tapped,
     Typed,
+    raw_moves,
     read_update,
     sender_of,
 )
-from storage.records import UserId
+from storage.records import ChatId, UserId
 
 ANNA = {"id": 1001, "is_bot": False, "first_name": "Anna", "last_name": "P.", "username": "annap"}
 PRIVATE = {"id": 1001, "type": "private", "first_name": "Anna"}
@@ -250,6 +252,32 @@ def test_a_card_in_a_group_names_it(data: str) -> None:
 def test_who_blocks_the_bot_cannot_be_reached(status: str, reachable: bool) -> None:
     change = my_chat_member(PRIVATE, status)
     assert read_update(change) == Blocked(UserId(1001), reachable)
+
+
+@pytest.mark.parametrize(
+    ("chat", "said", "is_moved"),
+    [
+        (GROUP, {"migrate_to_chat_id": -10055}, True),
+        (SUPERGROUP, {"migrate_from_chat_id": -55}, True),
+        (GROUP, {"migrate_to_chat_id": 10055}, False),
+        (GROUP, {"migrate_to_chat_id": "-10055"}, False),
+        (GROUP, {"migrate_to_chat_id": -(2**60)}, False),
+        (PRIVATE, {"migrate_to_chat_id": -10055}, False),
+        (SUPERGROUP, {"new_chat_title": "Staff 2"}, False),
+    ],
+)
+def test_a_group_that_becomes_a_supergroup_has_another_number(
+    chat: dict[str, Any], said: dict[str, Any], is_moved: bool
+) -> None:
+    """Telegram says so in both; nobody else can."""
+    service = message(None, chat=chat, sender_chat=chat, **said)
+    found = read_update(update(message=service))
+    assert found == (GroupMoved(ChatId(-55), ChatId(-10055)) if is_moved else Nothing())
+    if is_moved:
+        assert raw_moves({"message": service}, {None, -55})
+    assert not raw_moves({"message": service}, {None, -56})
+    assert not raw_moves({"message": 5}, {-55})
+    assert not raw_moves({"message": {"migrate_from_chat_id": [-55]}}, {-55})
 
 
 @pytest.mark.parametrize("chat", [GROUP, SUPERGROUP, CHANNEL])

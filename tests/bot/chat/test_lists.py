@@ -65,7 +65,8 @@ async def test_whoever_has_nothing_is_not_offered(desk: Desk) -> None:
     for typed in ("/revoke Karl", "/revoke Karl Carlson"):
         await desk.says(BORIS, typed)
         assert list((await desk.buttons()).values()) == ["rp:2"]
-    assert await desk.says(BORIS, "/revoke maier") == [fill(words.NOBODY_HAS, who="maier")]
+    for typed in ("/revoke maier", "/revoke maier for 2d"):
+        assert await desk.says(BORIS, typed) == [fill(words.NOBODY_HAS, who="maier")]
 
 
 async def test_what_means_two_things_is_asked(desk: Desk) -> None:

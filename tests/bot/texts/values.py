@@ -441,6 +441,7 @@ NOTICES: dict[str, dict[str, Any]] = {
         "device": "Linux",
         "place": "At home",
     },
+    "group_moved": {"setting": "ADMIN_GROUP", "number": -1001234567890},
     "profiles_move": {"count": 2},
     "servers_certificates_end": {"count": 2, "days": 7, "names": "server, gate"},
     "restored": {"made_at": NOW.isoformat(), "count": 2},

@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from vpn.errors import (
     SshSilent,
     SshUnreachable,
 )
-from vpn.host.interface import FileFacts, Ran
+from vpn.host.interface import FileFacts, Process
 from vpn.host.machine import process_started_at, room_left, tcp_listener_uid
 from vpn.host.ssh import SshHost
 from vpn.host.ssh_link import close_links, link_to
@@ -415,7 +415,7 @@ async def test_a_link_that_cannot_be_is_not_followed(sshd: Sshd, home: Path) -> 
 async def test_a_boot_that_cannot_be_is_told(sshd: Sshd, home: Path, shown: str) -> None:
     lies(sshd, f"{shown}\\n")
     with pytest.raises(HostError, match="since when it runs"):
-        await sshd.host(home).booted_at()
+        await sshd.host(home).process(1)
 
 
 @pytest.mark.parametrize(
@@ -425,8 +425,8 @@ async def test_a_process_of_nonsense_has_no_beginning(sshd: Sshd, home: Path, sa
     host = sshd.host(home)
 
     class Liar(SshHost):
-        async def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Ran:  # noqa: ARG002
-            return Ran(0, said.encode())
+        async def process(self, pid: int) -> Process | None:  # noqa: ARG002
+            return Process(said.encode(), now())
 
     assert await process_started_at(Liar(host.target, host.home), 7) is None
 
