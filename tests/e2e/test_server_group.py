@@ -175,7 +175,7 @@ async def test_what_a_set_may_be(folder: Path) -> None:
         assert "two servers at least" in await refused("group", "add", "eu", "office")
         assert "named twice" in await refused("group", "add", "eu", "office", "office")
         assert "a server office already" in await refused("group", "add", "office", "paris")
-        assert "no set of servers 'eu'" in await refused("group", "edit", "eu", "--random")
+        assert "no set of servers “eu”" in await refused("group", "edit", "eu", "--random")
         said = (await company.done("server", "group", "add", "eu", "office", "paris")).out
         # One that was never deployed takes the key that the others' clients have.
         assert "vpnbot server deploy paris" in said
