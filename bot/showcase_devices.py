@@ -7,7 +7,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from demo.api.world import DeviceState
+from demo.api.events import DeviceState
 from demo.errors import DemoError
 from demo.lab.network import NetLab, Tunnel
 from demo.lab.stand_in import StandIn

@@ -13,16 +13,9 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
+from demo.api.events import Answer, Device, DeviceState, Event, EventKind
 from demo.api.messages import Message
-from demo.api.world import (
-    Answer,
-    Device,
-    DeviceState,
-    Event,
-    EventKind,
-    PersonState,
-    World,
-)
+from demo.api.world import PersonState, World
 from demo.errors import DemoError
 from demo.people import Json
 from demo.trouble import HowOften, Setting, Trouble, TroubleKind, WhichCalls

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
+from demo.api.events import Answer, Event, EventKind
 from demo.api.keyboards import Picker
 from demo.api.messages import Message
-from demo.api.world import Answer, Event, EventKind, World
+from demo.api.world import World
 from demo.changes import Signal
 from demo.errors import NoSuchButton, NotHeard
 from demo.people import DemoPerson, Json

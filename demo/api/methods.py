@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from demo.api.commands import scope_key
+from demo.api.events import EventKind
 from demo.api.keyboards import inline_keyboard, picker
 from demo.api.markup import FormattedText, parse_html, typed, utf16_length
 from demo.api.params import Params
-from demo.api.world import MESSAGE_CHARACTERS, EventKind, World
+from demo.api.world import MESSAGE_CHARACTERS, World
 from demo.errors import ApiError, bad_request
 from demo.people import Json
 

@@ -6,10 +6,10 @@ does are methods; each change is told to the listeners as an Event.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import count
 
 from demo.api.commands import CommandMenus
+from demo.api.events import Answer, Device, Event, EventKind
 from demo.api.keyboards import Keyboard, Picker
 from demo.api.markup import FormattedText, typed, utf16_length
 from demo.api.messages import Message, StoredFile
@@ -25,52 +25,6 @@ _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the "
     "same as a current content and reply markup of the message"
 )
-
-
-class EventKind(StrEnum):
-    MESSAGE = "message"
-    EDITED = "edited"
-    DELETED = "deleted"
-    ANSWER = "answer"
-    PERSON = "person"  # started, blocked, unblocked or gone
-    COMMANDS = "commands"
-    DEVICE = "device"
-    PICKER = "picker"  # a button to pick people by is there, or gone
-
-
-class DeviceState(StrEnum):
-    OFF = "off"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    REFUSED = "refused"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """One of a person's VPN clients, as the page shows it beside their chat."""
-
-    state: DeviceState = DeviceState.OFF
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a tap was answered with: a passing note, or an alert to be closed."""
-
-    query_id: str
-    person_id: int
-    text: str
-    show_alert: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """`content` is the message that is new or changed, or the answer."""
-
-    kind: EventKind
-    chat_id: int
-    content: Message | Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)

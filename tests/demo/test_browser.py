@@ -6,7 +6,7 @@ from pathlib import Path
 import telegram
 from playwright.async_api import Browser, Page, expect
 
-from demo.api.world import DeviceState
+from demo.api.events import DeviceState
 from demo.errors import LabRefused
 from demo.server import DemoServer
 

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import telegram
 
-from demo.api.world import DeviceState
+from demo.api.events import DeviceState
 from demo.errors import LabRefused
 from demo.page import WEB_FOLDER
 from demo.server import DemoServer
