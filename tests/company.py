@@ -321,7 +321,7 @@ class Company:
             ),
             "decisions": "*",
             "grants": "*",
-            "grant_places": "*",
+            "grant_places": "grant_id, server, position, address",
             "proofs": "grant_id, server, proved, dropped_at",
         }
         return {
