@@ -58,7 +58,7 @@ def write(groups: Groups, before: Surroundings, *, sessions: str) -> None:
 
 
 def quoted(page: str) -> str:
-    """The table in the README: lines of the page’s."""
+    """The table in the README: lines of the page’s, without what they aim at."""
     lines = page.partition(_BESIDE)[2].partition("\n## ")[0].splitlines()
     wanted = [
         line
@@ -66,7 +66,7 @@ def quoted(page: str) -> str:
         for one, other in IN_README
         if line.startswith(f"| {one} | ") and f" | {other} | " in line
     ]
-    return "\n".join((*_COLUMNS, *wanted, ""))
+    return "".join(f"{line.rsplit('|', 2)[0]}|\n" for line in (*_COLUMNS, *wanted))
 
 
 def shown(text: str) -> str:
