@@ -18,7 +18,7 @@ PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reo
 # These start processes to kill them; what is measured there is known from elsewhere.
 STORMS := tests/crash tests/gate tests/torture
 
-.PHONY: demo tour install uninstall test test-all checks lint types imports unit unit-all storms \
+.PHONY: demo tour install uninstall test test-all checks lint types imports unit measured rest \
 	mutants bench torture picture lock clean
 
 demo: $(RUN_VENV)/ready
@@ -38,8 +38,9 @@ uninstall:
 test: $(DEV_VENV)/ready
 	$(MAKE) --no-print-directory --jobs=2 checks unit
 
-# Whatever is long, too: kills at every step, storms, all widths, PostgreSQL, branch coverage.
-test-all: checks unit-all storms
+# Whatever is long, too: kills at every step, storms, all widths, PostgreSQL; and branch coverage,
+# of the short ones, since whatever is measured takes half as long again.
+test-all: checks measured rest
 
 checks: lint types imports
 
@@ -56,14 +57,14 @@ imports: $(DEV_VENV)/ready
 unit: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python $(PYTEST) $(ARGS)
 
-unit-all: $(DEV_VENV)/ready
+measured: $(DEV_VENV)/ready
 	rm -f .coverage .coverage.*
-	$(DEV_VENV)/bin/coverage run $(PYTEST) --long $(STORMS:%=--ignore=%)
+	$(DEV_VENV)/bin/coverage run $(PYTEST) $(STORMS:%=--ignore=%)
 	$(DEV_VENV)/bin/coverage combine --quiet
 	$(DEV_VENV)/bin/coverage report
 
-storms: $(DEV_VENV)/ready
-	$(DEV_VENV)/bin/python $(PYTEST) --long $(STORMS)
+rest: $(DEV_VENV)/ready
+	$(DEV_VENV)/bin/python $(PYTEST) --rest
 
 # Makes 200 things wrong, one after the other, and asks the tests; see tests/mutants.
 mutants: $(DEV_VENV)/ready

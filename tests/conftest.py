@@ -19,6 +19,8 @@ from tests import folders, hanging
 _HERE = Path(__file__).parent
 # Rooms where every test is long.
 _LONG_ROOMS = {"crash", "torture"}
+# Of these no coverage is measured, so that none of their tests is done with the short ones.
+_STORMS = _LONG_ROOMS | {"gate"}
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,6 +28,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="runs the tests marked as long, too")
+    parser.addoption(
+        "--rest",
+        action="store_true",
+        help="runs what is left after the short ones: long tests, more examples, storms",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile(
         "ours",
         deadline=None,
-        max_examples=100 if config.getoption("--long") else 25,
+        max_examples=100 if config.getoption("--long") or config.getoption("--rest") else 25,
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("ours")
@@ -58,17 +65,26 @@ def pytest_runtest_protocol() -> Iterator[None]:
         hanging.stop_watching()
 
 
+@pytest.hookimpl(trylast=True)  # after hypothesis, which marks what is tried with examples
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--long"):
         return
-    long = [item for item in items if _is_long(item)]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if not _is_long(item)]
+    is_wanted = _is_left if config.getoption("--rest") else _is_short
+    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
+    items[:] = filter(is_wanted, items)
 
 
-def _is_long(item: pytest.Item) -> bool:
-    room = item.path.relative_to(_HERE).parts[0]
-    return room in _LONG_ROOMS or item.get_closest_marker("long") is not None
+def _is_short(item: pytest.Item) -> bool:
+    return _room(item) not in _LONG_ROOMS and item.get_closest_marker("long") is None
+
+
+def _is_left(item: pytest.Item) -> bool:
+    tries_more = item.get_closest_marker("hypothesis") is not None
+    return _room(item) in _STORMS or tries_more or not _is_short(item)
+
+
+def _room(item: pytest.Item) -> str:
+    return item.path.relative_to(_HERE).parts[0]
 
 
 @pytest.fixture(scope="session")
