@@ -341,8 +341,8 @@ async def launch(
     *,
     at_terminal: bool = False,
 ) -> asyncio.subprocess.Process | Forked:
-    """Starts a command, see `tests.forks`: `vpnbot` is forked unless its coverage is measured."""
-    if command[0] == VPNBOT and not any(name.startswith("COVERAGE_") for name in environment):
+    """Starts a command; `vpnbot` is forked, see `tests.forks`."""
+    if command[0] == VPNBOT:
         return fork(*command[1:], cwd=folder, env=environment, files=files, at_terminal=at_terminal)
     words = ("setsid", "--ctty", "--wait", *command) if at_terminal else command
     return await asyncio.create_subprocess_exec(

@@ -14,6 +14,7 @@ import asyncio
 import atexit
 import fcntl
 import gc
+import importlib
 import io
 import json
 import os
@@ -27,7 +28,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 VPNBOT = str(Path(sys.executable).parent / "vpnbot")
 _ROOT = Path(__file__).resolve().parents[1]
@@ -109,7 +110,7 @@ def _foundry() -> socket.socket:
             process = subprocess.Popen(
                 (sys.executable, "-m", "tests.forks", str(theirs.fileno())),
                 cwd=_ROOT,
-                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **_coverage_in(os.environ)},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
@@ -182,10 +183,23 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    if not _coverage_in(environment) and (measuring := _measuring()):
+        measuring.stop()
     sys.argv[:] = words
     sys.stdin = _text(0, "r", "surrogateescape")
     sys.stdout = _text(1, "w", "surrogateescape")
     sys.stderr = _text(2, "w", "backslashreplace")
+
+
+def _coverage_in(environment: Mapping[str, str]) -> dict[str, str]:
+    """What makes a process measure its coverage; empty where nobody has asked for that."""
+    return {name: value for name, value in environment.items() if name.startswith("COVERAGE_")}
+
+
+def _measuring() -> Any:
+    """What measures this process, or None; it goes on in whatever is forked from it."""
+    coverage = sys.modules.get("coverage")
+    return coverage and coverage.Coverage.current()
 
 
 def _text(descriptor: int, mode: str, errors: str) -> io.TextIOWrapper:
@@ -201,8 +215,6 @@ def _text(descriptor: int, mode: str, errors: str) -> io.TextIOWrapper:
 
 def _import_all() -> None:
     """Also what a command imports only when it needs it."""
-    import importlib
-
     for name in ("bot.run", "bot.showcase", "alembic.command", "rich.table"):
         importlib.import_module(name)
     importlib.import_module("storage.transaction").import_repositories()
@@ -214,6 +226,8 @@ def _import_all() -> None:
 
 if __name__ == "__main__":
     _import_all()
+    if measuring := _measuring():
+        measuring.save()  # so that no child writes it down once more
     if _serve(socket.socket(fileno=int(sys.argv[1]))):
         from bot.cli.main import main
 

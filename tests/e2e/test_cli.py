@@ -396,7 +396,7 @@ async def test_more_time_from_the_terminal(company: Company) -> None:
     # What they have asked for is approved by it.
     later = company.grants_of(who)[1]
     await who.taps("More time", message=[one for one in who.messages if one.document][-1])
-    await company.boris.hears(f"{company.name_of(who)} asks for more time")
+    await company.settled()
     other = await company.vpnbot("grant", "extend", later["id"], "--duration", "3d")
     assert (other.code, "leave --duration out" in other.err) == (1, True)
     await company.done("grant", "extend", later["id"])

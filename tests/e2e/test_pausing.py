@@ -66,7 +66,7 @@ async def test_the_command_line_pauses_and_resumes_and_shows_it() -> None:
 
             ran = await company.done("user", "pause", "Anna Petrova", "--until", "10d")
             assert ran.out.startswith("Paused: Anna Petrova can't connect any more.")
-            assert "get nothing, until 20" in ran.out
+            assert "be let in until 20" in ran.out
             assert openvpn.sessions == ()
             assert not await openvpn.connect(file.name)
             assert on_hold(company) == {company.grants_of(company.anna)[0]["serial"]}
