@@ -231,4 +231,9 @@ if __name__ == "__main__":
     if _serve(socket.socket(fileno=int(sys.argv[1]))):
         from bot.cli.main import main
 
-        main()
+        try:
+            main()
+        finally:
+            # Threads that end while the process does are no thing to trace: it went round for ever.
+            if measuring := _measuring():
+                measuring.stop()

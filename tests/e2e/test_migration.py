@@ -98,7 +98,6 @@ class Machine:
                 "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}",
                 "HOME": str(self.root),
                 "VPNBOT_TELEGRAM_API_URL": self.url,
-                **{k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")},
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
