@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rest",
         action="store_true",
-        help="runs what is left after the short ones: long tests, more examples, storms",
+        help="runs what the short run leaves out: files with long tests, more examples, storms",
     )
 
 
@@ -69,18 +69,21 @@ def pytest_runtest_protocol() -> Iterator[None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--long"):
         return
-    is_wanted = _is_left if config.getoption("--rest") else _is_short
+    # Tests of one file may share a company, and go on from what the ones before have left.
+    with_long = {item.path for item in items if not _is_short(item)}
+
+    def is_wanted(item: pytest.Item) -> bool:
+        if not config.getoption("--rest"):
+            return _is_short(item)
+        tries_more = item.get_closest_marker("hypothesis") is not None
+        return tries_more or _room(item) in _STORMS or item.path in with_long
+
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = filter(is_wanted, items)
 
 
 def _is_short(item: pytest.Item) -> bool:
     return _room(item) not in _LONG_ROOMS and item.get_closest_marker("long") is None
-
-
-def _is_left(item: pytest.Item) -> bool:
-    tries_more = item.get_closest_marker("hypothesis") is not None
-    return _room(item) in _STORMS or tries_more or not _is_short(item)
 
 
 def _room(item: pytest.Item) -> str:
