@@ -139,10 +139,11 @@ async def take_demo(picture: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=(DEMO, *CHATS), help="which; else all")
+    names = (DEMO, *CHATS)
+    parser.add_argument("--only", action="append", choices=names, help="which; else all")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     arguments = parser.parse_args()
-    wanted = frozenset(arguments.names or (DEMO, *CHATS))
+    wanted = frozenset(arguments.only or names)
     if DEMO in wanted:
         asyncio.run(take_demo(arguments.folder / f"{DEMO}.png"))
     if wanted & {*CHATS}:
