@@ -113,8 +113,7 @@ def _changed_person(case: Case, old: Person, new: Person) -> Iterator[str]:
     if old.allowed and not new.allowed and not removes(case, old.id):
         yield f"{old.id} was taken off the list, and no admin did it"
     # Until then they were a number; an admin who gives them a role has seen what they are called.
-    becomes_known = (is_self and case.is_admin) or appoints(case, old.id)
-    becomes_known = becomes_known and old.name == str(old.id)
+    becomes_known = (is_self or appoints(case, old.id)) and old.name == str(old.id)
     if old.name != new.name and not _allows(case, old.id) and not becomes_known:
         yield f"the name of {old.id} changed"
     if old.same_as != new.same_as and case.deed.what is not What.LINK:
