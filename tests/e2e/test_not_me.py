@@ -64,7 +64,7 @@ async def test_not_me_cuts_a_real_session() -> None:
                 with pytest.raises(LabRefused):
                     await lab.connect(text)
             for admin in (boris, clara):
-                told = await admin.hears("Anna says: not me.")
+                told = await admin.hears("Anna Petrova says: not me.")
                 assert f"from {HOME}, {CAFE}" in told.text
             assert company.grants_of(anna)[0]["end_reason"] == "stolen"
             trail = (await company.done("audit", "show")).out
