@@ -35,8 +35,8 @@ async def _send(bot: Bot, send: Send, action: ChatAction, item: OutboxItem) -> N
         return await send(item)
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        # Whatever became of the courtesy, it says nothing of what was sent.
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _show(bot: Bot, chat_id: int, action: ChatAction) -> None:

@@ -15,14 +15,13 @@ from pathlib import Path
 
 from bot.keyring import Keyring
 from bot.process.data_folder import DataFolder
-from demo.errors import LabRefused
 from demo.lab.network import NetLab
 from pki.crl import CRL_BACKDATE
-from tests.company import PASSPHRASE, Company, until
+from tests.company import PASSPHRASE, Company
+from tests.e2e.refusing import is_refused
 from tests.vpn.kit import DAY, now
 from vpn.deploy import CLOCK_TICK_S
 
-_REFUSED = ("certificate revoked", "VERIFY ERROR", "CCD auth")
 _FAR = 4_000_000_000_000_000  # in a hundred years
 
 
@@ -56,24 +55,7 @@ class Room:
         self.company.tamper("UPDATE proofs SET next_try_at = ? WHERE NOT proved", _FAR)
 
     async def refuses(self, profile: str) -> bool:
-        """By the server's log: the client itself would learn of it by a time-out only."""
-        seen = len(self.lab.server_log())
-        attempt = asyncio.create_task(self.lab.connect(profile))
-        try:
-            await until(
-                lambda: (
-                    attempt.done()
-                    or any(words in self.lab.server_log()[seen:] for words in _REFUSED)
-                )
-            )
-            if attempt.done():
-                with suppress(LabRefused):
-                    await (await attempt).close()
-                    return False
-        finally:
-            attempt.cancel()
-            await asyncio.gather(attempt, return_exceptions=True)
-        return True
+        return await is_refused(self.lab, self.lab.server_log, profile)
 
 
 @contextmanager

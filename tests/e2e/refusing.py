@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from contextlib import suppress
 
 from demo.errors import LabRefused
@@ -33,11 +34,15 @@ async def refused(company: Company, wrong: dict[str, str]) -> None:
 
 
 async def is_turned_away(lab: NetLab, server: Child, profile: str) -> bool:
+    return await is_refused(lab, lambda: server.log, profile)
+
+
+async def is_refused(lab: NetLab, log: Callable[[], str], profile: str) -> bool:
     """By the server's log: the client itself would learn of it by a time-out only."""
-    seen = len(server.log)
+    seen = len(log())
     attempt = asyncio.create_task(lab.connect(profile))
     try:
-        await until(lambda: attempt.done() or any(words in server.log[seen:] for words in _REFUSED))
+        await until(lambda: attempt.done() or any(words in log()[seen:] for words in _REFUSED))
         if attempt.done():
             with suppress(LabRefused):
                 await (await attempt).close()
