@@ -15,15 +15,15 @@ from storage.use_tables import asked_uses as _asked
 
 _grants = tables.grants
 _OPEN_OF = select(_asked).where(_asked.c.grant_id == bindparam("of"), _asked.c.was_owner.is_(None))
+_ADD = insert(_asked).returning(_asked.c.id)
 
 
 class AskedUses(Repository):
     async def add(self, use: AskedUse) -> AskedUseId:
         """Gives its number; that of `use` is none yet."""
         values = {name: getattr(use, name) for name in AskedUse.__slots__ if name != "id"}
-        done = await self._connection.execute(insert(_asked).values(**values))
-        assert done.inserted_primary_key is not None
-        return AskedUseId(done.inserted_primary_key[0])
+        number = await self._connection.scalar(_ADD, values)
+        return AskedUseId(number)
 
     async def get(self, number: AskedUseId) -> AskedUse | None:
         rows = await self._connection.execute(select(_asked).where(_asked.c.id == number))

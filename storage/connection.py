@@ -1,19 +1,26 @@
-"""A connection to the database, for asyncio.
+"""A connection to SQLite, for asyncio, with a thread only for what may wait.
 
-SQLAlchemy has one of its own, which imports all of its ORM, and goes over its bridge between
-functions and asyncio for each statement. This one does so only for what waits.
+SQLite answers within some ten microseconds, and the way to a thread and back takes a hundred. Once
+a transaction has begun there is nothing to wait for: a writer has its lock since BEGIN IMMEDIATE,
+readers wait for nobody, and what is written stays in memory until COMMIT. So its statements are
+carried out at once, where they are asked for. Waiting for another process's lock and for the disk
+happens in the thread of aiosqlite's connection.
+
+Accepted: a page that is not in memory yet is read from the disk while the loop waits.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, Select, Transaction
+from sqlalchemy import Connection, Executable, Row, Select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.selectable import TypedReturnsRows
-from sqlalchemy.util import greenlet_spawn
 
 from storage.driver import Driver
+from storage.plans import Plans, Rows
 
 _Columns = TypeVarTuple("_Columns")
 _Value = TypeVar("_Value")
@@ -21,35 +28,41 @@ _Made = TypeVar("_Made")
 
 
 class AsyncConnection:
-    """One transaction's.
+    """One transaction after the other.
 
     Args:
-        connection: of SQLAlchemy's, in a transaction.
+        driver: open.
+        connection: SQLAlchemy's of the same, which leaves to this one where transactions begin and
+            end.
+        plans: of all connections to the same database.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._at_once = connection
-        self._driver: Any = connection.connection.driver_connection
-        # Another database's may always wait.
-        self._is_ours = isinstance(self._driver, Driver)
+    def __init__(self, driver: Driver, connection: Connection, plans: Plans) -> None:
+        self._driver = driver
+        self._sqlite = driver.sqlite
+        self._connection = connection
+        self._plans = plans
 
     @overload
     async def execute(
         self, statement: TypedReturnsRows[*_Columns], parameters: Any = None
-    ) -> CursorResult[*_Columns]: ...
+    ) -> Rows[*_Columns]: ...
 
     @overload
     async def execute(
         self, statement: Executable, parameters: Any = None
-    ) -> CursorResult[*tuple[Any, ...]]: ...
+    ) -> Rows[*tuple[Any, ...]]: ...
 
-    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+    async def execute(self, statement: Executable, parameters: Any = None) -> Rows[Any]:
         """Carries a statement out; its rows are there."""
-        return await self._do(self._at_once.execute, statement, parameters)
+        try:
+            return self._plans.carry_out(self._connection, self._sqlite, statement, parameters)
+        except sqlite3.Error as error:
+            raise as_said_by_sqlalchemy(error) from error
 
-    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> CursorResult[Any]:
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Any:
         """Likewise, in the database's own words."""
-        return await self._do(self._at_once.exec_driver_sql, statement, parameters)
+        return self._connection.exec_driver_sql(statement, parameters)
 
     @overload
     async def scalar(
@@ -65,64 +78,70 @@ class AsyncConnection:
 
     async def partitions(self, wanted: Select[Any], size: int) -> AsyncIterator[Sequence[Row[Any]]]:
         """So many rows at a time, and no more in memory."""
-        options = {"stream_results": True, "yield_per": size}
-        result = await greenlet_spawn(self._at_once.execute, wanted, execution_options=options)
+        result = await self._driver.in_thread(partial(self._connection.execute, wanted))
         try:
-            while part := await greenlet_spawn(result.fetchmany, size):
+            while part := await self._driver.in_thread(partial(result.fetchmany, size)):
                 yield part
         finally:
-            await _to_its_end(greenlet_spawn(result.close))
+            result.close()
+
+    def begin(self) -> None:
+        """A transaction that sees one moment; nothing that is written in it stays."""
+        self._sqlite.execute("BEGIN")
+
+    async def begin_writing(self) -> None:
+        """A transaction that has the right to write from its first statement on."""
+        if not self._locked_at_once():
+            await self._driver.in_thread(partial(self._say, "BEGIN IMMEDIATE"))
+
+    async def commit(self) -> None:
+        """Its end: what was written in it is on the disk."""
+        await self._driver.in_thread(partial(self._say, "COMMIT"))
+
+    def roll_back(self) -> None:
+        """Its end, if it has none yet: what was written in it is undone."""
+        self._sqlite.rollback()
+
+    async def close(self) -> None:
+        await self.run_sync(Connection.close)
+        await self._driver.close()
+
+    async def run_sync(self, call: Callable[[Connection], _Made]) -> _Made:
+        """Makes a call with SQLAlchemy's connection, in the thread."""
+        return await self._driver.in_thread(partial(call, self._connection))
 
     @asynccontextmanager
-    async def begin_nested(self) -> AsyncIterator[None]:
+    async def attempt(self) -> AsyncIterator[None]:
         """A savepoint."""
-        async with _ended(await greenlet_spawn(self._at_once.begin_nested)):
+        self._say("SAVEPOINT attempt")
+        try:
             yield
+        except BaseException:
+            if self._sqlite.in_transaction:  # or SQLite has undone all of it by itself
+                self._say("ROLLBACK TO attempt")
+                self._say("RELEASE attempt")
+            raise
+        self._say("RELEASE attempt")
 
-    async def _do(self, call: Callable[..., _Made], *args: Any) -> _Made:
-        if self._is_ours and not self._driver.may_wait():
-            return call(*args)
-        return await greenlet_spawn(call, *args)
+    def _locked_at_once(self) -> bool:
+        """Takes the writer's lock if no other process has it."""
+        [[patience_ms]] = self._sqlite.execute("PRAGMA busy_timeout")
+        self._sqlite.execute("PRAGMA busy_timeout = 0")
+        try:
+            self._sqlite.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False  # whatever it was, the thread meets it again
+        finally:
+            self._sqlite.execute(f"PRAGMA busy_timeout = {patience_ms}")
+        return True
 
-
-@asynccontextmanager
-async def connected(engine: Engine) -> AsyncIterator[Connection]:
-    """A connection from the pool; what was not committed is rolled back at the end."""
-    connection = await greenlet_spawn(engine.connect)
-    driver = connection.connection.driver_connection
-    try:
-        yield connection
-    finally:
-        closing = greenlet_spawn(connection.close)
-        is_at_once = isinstance(driver, Driver) and not driver.is_waiting
-        await (closing if is_at_once else _to_its_end(closing))
-
-
-@asynccontextmanager
-async def committed(
-    connection: Connection, begin: Callable[[Connection], Transaction]
-) -> AsyncIterator[None]:
-    """A transaction, which is committed unless something is raised."""
-    async with _ended(await greenlet_spawn(begin, connection)):
-        yield
+    def _say(self, statement: str) -> None:
+        try:
+            self._sqlite.execute(statement)
+        except sqlite3.Error as error:
+            raise as_said_by_sqlalchemy(error, statement) from error
 
 
-@asynccontextmanager
-async def _ended(transaction: Transaction) -> AsyncIterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        await greenlet_spawn(transaction.__exit__, type(error), error, error.__traceback__)
-        raise
-    else:
-        await greenlet_spawn(transaction.__exit__, None, None, None)
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Whoever is cancelled meanwhile goes only once it is done."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+def as_said_by_sqlalchemy(error: sqlite3.Error, statement: str = "") -> BaseException:
+    """Its class for such an error, which all that it carries out itself raises."""
+    return DBAPIError.instance(statement, None, error, sqlite3.Error)

@@ -3,26 +3,23 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy import Transaction as Begun
+from sqlalchemy import URL, Connection, NullPool, create_engine, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.util import greenlet_spawn
 
-from storage import driver
-from storage.connection import AsyncConnection, committed, connected
+from storage.connection import AsyncConnection, as_said_by_sqlalchemy
+from storage.driver import Driver
 from storage.errors import DatabaseBusy, ForeignDatabase
+from storage.plans import Plans
 from storage.schema import bring_up_to_date
 from storage.transaction import Transaction
 
 BUSY_TIMEOUT_MS = 15_000
 _WAL_RETRY_S = 0.005
-# All servers are asked at once. Each connection beyond these would be opened for one transaction,
-# with a thread, and closed after it. The one that came back last goes out first.
+# All servers are asked at once. Each connection beyond these is opened for one transaction.
 _KEPT_OPEN = 16
 
 
@@ -32,10 +29,19 @@ def sqlite_url(path: Path) -> URL:
 
 
 class Database:
-    """An open database. Made by `open_database`."""
+    """An open database. Made by `open_database`.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    Args:
+        opening: opens a connection.
+        first: one of them.
+    """
+
+    def __init__(
+        self, opening: Callable[[], Awaitable[AsyncConnection]], first: AsyncConnection
+    ) -> None:
+        self._opening = opening
+        self._idle = [first]
+        self._is_closed = False
         # SQLite has one writer. Queueing here costs nothing; queueing in SQLite means sleeping.
         self._writer = asyncio.Lock()
 
@@ -46,22 +52,36 @@ class Database:
         With SQLite's default, deferred, two processes read the same last row of the audit trail
         and both append to it; IMMEDIATE makes the second wait.
         """
-        async with (
-            self._writer,
-            connected(self._engine) as connection,
-            committed(connection, _begin_writing),
-        ):
-            yield Transaction(AsyncConnection(connection))
+        async with self._writer, self._connection() as connection:
+            await connection.begin_writing()
+            yield Transaction(connection)
+            await connection.commit()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         """A consistent view; nothing that is written in it stays."""
-        async with connected(self._engine) as connection:
-            await greenlet_spawn(_begin_reading, connection)
-            yield Transaction(AsyncConnection(connection))
+        async with self._connection() as connection:
+            connection.begin()
+            yield Transaction(connection)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """What was not committed is rolled back at the end. Who came back last goes out first."""
+        connection = self._idle.pop() if self._idle else await self._opening()
+        try:
+            yield connection
+        finally:
+            connection.roll_back()
+            if self._is_closed or len(self._idle) >= _KEPT_OPEN:
+                await connection.close()
+            else:
+                self._idle.append(connection)
 
     async def close(self) -> None:
-        await greenlet_spawn(self._engine.dispose)
+        """Whatever is still in use is closed when it is not any more."""
+        self._is_closed = True
+        while self._idle:
+            await self._idle.pop().close()
 
 
 async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Database:
@@ -75,66 +95,73 @@ async def open_database(url: str | URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_M
         ForeignDatabase: the file is no database, or not one of ours.
         DatabaseBusy: another process kept it locked for too long.
     """
-    engine = create_engine(make_url(url), pool_size=_KEPT_OPEN, pool_use_lifo=True)
-    if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine, busy_timeout_ms)
+    opening = _Opening(make_url(url), busy_timeout_ms)
     try:
-        async with (
-            connected(engine) as connection,
-            committed(connection, _begin_writing),
-        ):
-            await greenlet_spawn(bring_up_to_date, connection)
+        first = await opening()
+        try:
+            await first.run_sync(_bring_up_to_date)
+        except BaseException:
+            await first.close()
+            raise
     except OperationalError as error:
-        await greenlet_spawn(engine.dispose)
         if "locked" in str(error.orig):
             raise DatabaseBusy(
                 "The database is locked by another process; end that process and try again."
             ) from error
         raise ForeignDatabase(f"The database can't be opened: {error.orig}") from error
     except DatabaseError as error:
-        await greenlet_spawn(engine.dispose)
         raise ForeignDatabase(
             f"The database can't be read ({error.orig}); restore it from a backup."
         ) from error
-    except BaseException:
-        await greenlet_spawn(engine.dispose)
-        raise
-    return Database(engine)
+    return Database(opening, first)
 
 
-def _prepare_sqlite(engine: Engine, busy_timeout_ms: int) -> None:
-    @event.listens_for(engine, "do_connect")
-    def _on_opening(dialect: Any, _record: Any, where: list[str], options: dict[str, Any]) -> Any:
-        return driver.connect(dialect.loaded_dbapi, *where, **options)
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        # The driver must not begin transactions by itself: _begin_writing and _begin_reading do.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
-        _use_wal(cursor, busy_timeout_ms)
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        # What is sorted would else lie in a folder for temporary files, for a while at least.
-        cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.close()
-
-
-def _begin_writing(connection: Connection) -> Begun:
-    begun = connection.begin()
-    if connection.dialect.name == "sqlite":
+def _bring_up_to_date(connection: Connection) -> None:
+    with connection.begin():
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-    return begun
+        bring_up_to_date(connection)
 
 
-def _begin_reading(connection: Connection) -> None:
-    connection.begin()
-    if connection.dialect.name == "sqlite":
-        connection.connection.cursor().execute("BEGIN")  # which cannot fail
+class _Opening:
+    """Opens connections to one database.
+
+    The pool is ours: it knows when a connection is idle, and asks nothing of it.
+    """
+
+    def __init__(self, url: URL, busy_timeout_ms: int) -> None:
+        self._path = url.database or ""
+        self._busy_timeout_ms = busy_timeout_ms
+        self._opened: list[sqlite3.Connection] = []
+        self._engine = create_engine("sqlite://", creator=self._opened.pop, poolclass=NullPool)
+        self._plans = Plans()
+
+    async def __call__(self) -> AsyncConnection:
+        driver = Driver(self._connect)
+        try:
+            await driver
+        except sqlite3.Error as error:
+            raise as_said_by_sqlalchemy(error) from error
+        self._opened.append(driver.sqlite)
+        return AsyncConnection(driver, self._engine.connect(), self._plans)
+
+    def _connect(self) -> sqlite3.Connection:
+        """In the thread."""
+        # Transactions begin where `storage.connection` says so, and not by themselves.
+        sqlite = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        try:
+            sqlite.execute(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
+            _use_wal(sqlite, self._busy_timeout_ms)
+            sqlite.execute("PRAGMA synchronous = FULL")
+            sqlite.execute("PRAGMA foreign_keys = ON")
+            # What is sorted would else lie in a folder for temporary files, for a while at least.
+            sqlite.execute("PRAGMA temp_store = MEMORY")
+        except BaseException:
+            sqlite.close()
+            raise
+        return sqlite
 
 
-def _use_wal(cursor: Any, busy_timeout_ms: int) -> None:
+def _use_wal(connection: sqlite3.Connection, busy_timeout_ms: int) -> None:
     """SQLite waits for no lock here, whatever its busy_timeout is, so this does.
 
     It meets one only where another process makes the same file at this moment, or closes it.
@@ -142,7 +169,7 @@ def _use_wal(cursor: Any, busy_timeout_ms: int) -> None:
     give_up_at = time.monotonic() + busy_timeout_ms / 1000
     while True:
         try:
-            cursor.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
             if time.monotonic() >= give_up_at:
                 raise

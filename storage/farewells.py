@@ -14,15 +14,16 @@ from storage.records import Payload
 from storage.repository import Repository, values_of
 from storage.role_records import Role
 
+_ADD = insert(_farewells).returning(_farewells.c.id)
+
 
 class Farewells(Repository):
     async def add(self, farewell: Farewell) -> FarewellId:
         """Gives its number; that of `farewell` is none yet."""
         values = {name: getattr(farewell, name) for name in Farewell.__slots__ if name != "id"}
         values["accounts"] = [_stored(account) for account in farewell.accounts]
-        done = await self._connection.execute(insert(_farewells).values(**values))
-        assert done.inserted_primary_key is not None
-        return FarewellId(done.inserted_primary_key[0])
+        number = await self._connection.scalar(_ADD, values)
+        return FarewellId(number)
 
     async def get(self, number: FarewellId) -> Farewell | None:
         rows = await self._connection.execute(select(_farewells).where(_farewells.c.id == number))

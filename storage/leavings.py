@@ -13,15 +13,15 @@ from storage.records import ChatId, UserId
 from storage.repository import Repository, values_of
 
 _STANDS = _leavings.c.state.in_((LeavingState.OPEN, LeavingState.KEPT))
+_ADD = insert(_leavings).returning(_leavings.c.id)
 
 
 class Leavings(Repository):
     async def add(self, leaving: Leaving) -> LeavingId:
         """Gives its number; that of `leaving` is none yet."""
         values = {name: getattr(leaving, name) for name in Leaving.__slots__ if name != "id"}
-        done = await self._connection.execute(insert(_leavings).values(**values))
-        assert done.inserted_primary_key is not None
-        return LeavingId(done.inserted_primary_key[0])
+        number = await self._connection.scalar(_ADD, values)
+        return LeavingId(number)
 
     async def get(self, number: LeavingId) -> Leaving | None:
         rows = await self._connection.execute(select(_leavings).where(_leavings.c.id == number))

@@ -1,8 +1,8 @@
 """What every repository has: the connection of its transaction, and rows by their columns.
 
 What is asked many times for one tap is a statement built once, with its values as parameters:
-SQLAlchemy takes several times as long to build one, and to find out that it knows it, as SQLite
-takes to answer it.
+SQLAlchemy takes several times as long to build one as SQLite takes to answer it, and only what was
+built once has its text kept (`storage.plans`).
 """
 
 from typing import Any

@@ -61,6 +61,7 @@ _DECIDE = (
         ),
     )
 )
+_ADD = insert(_requests).returning(_requests.c.id)
 
 
 class Requests(Repository):
@@ -91,10 +92,8 @@ class Requests(Repository):
             "extends": extends,
             "device": device,
         }
-        done = await self._connection.execute(insert(_requests).values(**values))
-        key = done.inserted_primary_key
-        assert key is not None
-        return Request(id=RequestId(key[0]), **values)
+        number = await self._connection.scalar(_ADD, values)
+        return Request(id=RequestId(number), **values)
 
     async def add_approved(self, like: Request, *, by: str, by_name: str, at: datetime) -> Request:
         """A request of the same person for the same, decided in the same instant."""
@@ -112,10 +111,7 @@ class Requests(Repository):
             "extends": like.extends,
             "device": like.device,
         }
-        done = await self._connection.execute(insert(_requests).values(**values))
-        key = done.inserted_primary_key
-        assert key is not None
-        number = RequestId(key[0])
+        number = RequestId(await self._connection.scalar(_ADD, values))
         await self._note(number, by, Verdict.APPROVE, None, at)
         return Request(id=number, **values)
 

@@ -95,7 +95,7 @@ class Transaction:
 
     def attempt(self) -> AbstractAsyncContextManager[object]:
         """A savepoint: what is done in it is undone when it raises; what came before stays."""
-        return self._connection.begin_nested()
+        return self._connection.attempt()
 
 
 _REPOSITORIES = Transaction.__annotations__

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,6 +58,12 @@ async def open_copy(template: Path, folder: Path) -> Database:
     path = folder / "vpnbot.db"
     shutil.copyfile(template, path)
     return await open_database(sqlite_url(path))
+
+
+def on_each_connection(database: Database, note: Callable[[str], None]) -> None:
+    """Has SQLite say each statement, while nothing is under way."""
+    for connection in database._idle:
+        connection._sqlite.set_trace_callback(note)
 
 
 def make_server(name: ServerName = BERLIN, network: str = "10.8.0.0/22") -> Server:

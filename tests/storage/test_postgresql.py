@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import ClauseElement, Dialect, Select, event
+from sqlalchemy import ClauseElement, Dialect
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.dml import UpdateBase
 
 from storage.database import Database
 from storage.repository import Repository
@@ -28,6 +27,7 @@ from storage.schema import say_to_postgresql
 from storage.tables import metadata
 from storage.transaction import Transaction, import_repositories
 from tests.storage import everything
+from tests.storage.noted import Noted, Sent
 
 # The dialect without a driver; SQLAlchemy leaves its constructor untyped.
 _DIALECT: Any = PGDialect
@@ -45,23 +45,13 @@ def ddl() -> list[str]:
     return made
 
 
-Sent = list[tuple[ClauseElement, Any]]
-
-
 @pytest.fixture
 async def sent(database: Database) -> Sent:
-    """What a pass over all repositories sends, as SQLAlchemy got it."""
+    """What a pass over all repositories sends, as it was given."""
     statements: Sent = []
-
-    def note(_connection: Any, element: Any, many: Any, one: Any, _options: Any) -> None:
-        if isinstance(element, Select | UpdateBase):
-            statements.append((element, many or [one]))
-
-    engine = database._engine
-    event.listen(engine, "before_execute", note)
     async with database.writing() as tx:
-        await everything.pass_over_everything(tx)
-    event.remove(engine, "before_execute", note)
+        noted: Any = Noted(tx._connection, statements)
+        await everything.pass_over_everything(Transaction(noted))
     return statements
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
 from bot.chat.worker import _read
@@ -14,6 +13,7 @@ from bot.texts import chat as words
 from storage.records import ChatId, InboxItem, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 from tests.gate import updates
+from tests.storage.kit import on_each_connection
 
 EMIL = 1002
 GROUP = updates.in_group(EVE, "/start", 0)
@@ -229,11 +229,15 @@ async def answers(desk: Desk) -> list[tuple[int, str]]:
     return [(row.chat_id, str(row.payload.get("text", row.kind.value))) for row in rows]
 
 
-def commits(desk: Desk) -> list[object]:
-    """Gets longer with each commit that may have written something."""
-    seen: list[object] = []
-    engine = desk.gate.database._engine
-    event.listen(engine, "commit", seen.append)
+def commits(desk: Desk) -> list[str]:
+    """Gets longer with each commit."""
+    seen: list[str] = []
+
+    def note(statement: str) -> None:
+        if statement == "COMMIT":
+            seen.append(statement)
+
+    on_each_connection(desk.gate.database, note)
     return seen
 
 

@@ -3,16 +3,14 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Insert, Update, event
 
 from bot.fleet.presence import Seen
 from bot.office import Office
 from bot.rounds.keeper import Keeper
 from storage.records import Grant, GrantState
-from storage.tables import usages
 from tests.bot.rounds.keeping import MINUTE, OFFICE, notices
 from tests.machine import Machine
-from tests.storage.kit import make_grant
+from tests.storage.kit import make_grant, on_each_connection
 from vpn.proof.management import Session
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -45,13 +43,13 @@ async def test_some_hundreds_at_a_time_and_told_once(
     assert server is not None
     transactions: list[int] = []
 
-    def wrote(_connection: Any, element: Any, many: Any, one: Any, _options: Any) -> None:
-        if isinstance(element, Insert | Update) and element.table is usages:
-            transactions[-1] += len(many or [one])
+    def note(statement: str) -> None:
+        if statement.startswith("BEGIN"):
+            transactions.append(0)
+        elif statement.startswith(("INSERT INTO usages", "UPDATE usages")):
+            transactions[-1] += 1  # of several rows each has one
 
-    engine = office.database._engine
-    event.listen(engine, "begin", lambda _connection: transactions.append(0))
-    event.listen(engine, "before_execute", wrote)
+    on_each_connection(office.database, note)
     for addresses in (("192.0.2.1", "192.0.2.2"), ("192.0.2.1",)):
         on = [
             (grant, session(grant, number, address, office))

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from storage.database import Database, open_database, sqlite_url
 from storage.transaction import Transaction
 from tests.storage.kit import ANNA, NOW, add_people, open_copy
 
 
-def driver_of(tx: Transaction) -> Any:
-    return tx._connection._driver
+def sqlite_of(tx: Transaction) -> Any:
+    return tx._connection._sqlite
 
 
 async def test_only_what_may_wait_leaves_the_thread_of_the_loop(database: Database) -> None:
@@ -26,7 +26,7 @@ async def test_only_what_may_wait_leaves_the_thread_of_the_loop(database: Databa
         said.append((statement, is_here))
 
     async with database.reading() as tx:
-        await driver_of(tx).set_trace_callback(note)
+        sqlite_of(tx).set_trace_callback(note)
     async with database.reading() as tx:
         await tx.people.all()
     async with database.writing() as tx:
@@ -36,6 +36,7 @@ async def test_only_what_may_wait_leaves_the_thread_of_the_loop(database: Databa
 
     here = {statement.split(maxsplit=1)[0] for statement, is_here in said if is_here}
     assert here == {
+        "PRAGMA",  # how long a writer waits for its lock, which is tried at once, too
         "BEGIN",
         "SELECT",
         "ROLLBACK",
@@ -46,7 +47,28 @@ async def test_only_what_may_wait_leaves_the_thread_of_the_loop(database: Databa
         "DELETE",
     }
     elsewhere = [statement.strip() for statement, is_here in said if not is_here]
-    assert elsewhere == ["BEGIN IMMEDIATE", "COMMIT"]
+    assert elsewhere == ["COMMIT"]
+
+
+async def test_a_writer_waits_for_another_process_elsewhere(
+    database: Database, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "vpnbot.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def write() -> None:
+        async with database.writing() as tx:
+            await add_people(tx)
+
+    waiting = asyncio.create_task(write())
+    await asyncio.sleep(0.05)  # the loop goes on
+    assert not waiting.done()
+    other.execute("ROLLBACK")
+    other.close()
+    await waiting
+
+    async with database.reading() as tx:
+        assert len(await tx.people.all()) == 2
 
 
 async def test_who_stops_waiting_for_the_lock_leaves_a_database_that_works(
@@ -78,7 +100,7 @@ async def test_who_stops_waiting_for_the_lock_leaves_a_database_that_works(
     await database.close()
 
 
-async def test_what_sqlite_rolled_back_by_itself_leaves_a_connection_that_can_be_asked(
+async def test_what_sqlite_rolled_back_by_itself_is_not_taken_for_committed(
     database: Database,
 ) -> None:
     async with database.writing() as tx:
@@ -86,10 +108,15 @@ async def test_what_sqlite_rolled_back_by_itself_leaves_a_connection_that_can_be
             "CREATE TRIGGER never BEFORE INSERT ON people BEGIN SELECT RAISE(ROLLBACK, 'no'); END"
         )
 
-    async with database.writing() as tx:
-        with pytest.raises(IntegrityError):
-            await tx.people.allow(ANNA, "Anna", NOW)
-        assert await tx.people.all() == []  # outside of any transaction, so by the thread
+    async def write() -> None:
+        async with database.writing() as tx:
+            with pytest.raises(IntegrityError):
+                async with tx.attempt():
+                    await tx.people.allow(ANNA, "Anna", NOW)
+            assert await tx.people.all() == []
+
+    with pytest.raises(OperationalError, match="no transaction is active"):
+        await write()
 
     async with database.reading() as tx:
         assert await tx.people.all() == []

@@ -1,0 +1,104 @@
+"""What has its text kept gives what SQLAlchemy gives, each time."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Executable, Select, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from storage import tables
+from storage.connection import AsyncConnection
+from storage.database import Database
+from storage.plans import Plans, Rows
+from storage.transaction import Transaction
+from tests.storage import everything
+from tests.storage.kit import ANNA, BORIS, NOW, add_people, make_server
+from tests.storage.noted import Noted, Sent
+
+_people = tables.people
+_SOME = select(_people.c.id).where(_people.c.id.in_(bindparam("some", expanding=True)))
+_RENAME = update(_people).where(_people.c.id == bindparam("who")).values(name=bindparam("to"))
+
+
+@pytest.fixture
+async def sent(database: Database) -> Sent:
+    statements: Sent = []
+    async with database.writing() as tx:
+        noted: Any = Noted(tx._connection, statements)
+        await everything.pass_over_everything(Transaction(noted))
+    return statements
+
+
+def carried_out(
+    plans: Plans, connection: AsyncConnection, statement: Executable, parameters: Any = None
+) -> Rows[Any]:
+    return plans.carry_out(connection._connection, connection._sqlite, statement, parameters)
+
+
+async def test_every_question_is_answered_alike(database: Database, sent: Sent) -> None:
+    plans = Plans()
+    asked = [(one, rows[0]) for one, rows in sent if isinstance(one, Select)]
+    async with database.reading() as tx:
+        for statement, given in asked:
+            usual = tx._connection._connection.execute(statement, given).all()
+            for _ in range(3):
+                rows = carried_out(plans, tx._connection, statement, given).all()
+                assert [dict(row._mapping) for row in rows] == [dict(row._mapping) for row in usual]
+                assert [[type(value) for value in row] for row in rows] == [
+                    [type(value) for value in row] for row in usual
+                ]
+    assert len(asked) > 100
+
+
+async def test_a_list_may_have_any_length(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        for many in (*range(12), *range(12)):
+            some = [ANNA, BORIS, *range(100, 110)][:many]
+            rows = await tx._connection.execute(_SOME, {"some": some})
+            assert sorted(rows.scalars()) == sorted({ANNA, BORIS}.intersection(some))
+
+
+async def test_what_is_written_says_how_much(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        for name in ("Anna A.", "Anna B.", "Anna C."):
+            done = await tx._connection.execute(_RENAME, {"who": ANNA, "to": name})
+            assert done.rowcount == 1
+            assert await tx.people.name_of(ANNA) == name
+            nobody = await tx._connection.execute(_RENAME, {"who": 1, "to": name})
+            assert nobody.rowcount == 0
+
+
+async def test_several_rows_go_in_together(database: Database) -> None:
+    add = insert(tables.admins)
+    async with database.writing() as tx:
+        for first in (100, 200, 300):
+            rows = [{"id": first + n, "after_decision": n} for n in range(3)]
+            await tx._connection.execute(add, rows)
+        found = await tx._connection.execute(select(tables.admins).order_by(tables.admins.c.id))
+        assert [tuple(row) for row in found] == [
+            (first + n, n) for first in (100, 200, 300) for n in range(3)
+        ]
+
+
+async def test_what_may_not_be_is_said_in_the_same_words(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.servers.add(make_server())
+        for _ in range(3):
+            with pytest.raises(IntegrityError, match="servers"):
+                async with tx.attempt():
+                    await tx.servers.add(make_server())
+        for _ in range(3):
+            with pytest.raises(IntegrityError, match="UNIQUE constraint failed: people"):
+                async with tx.attempt():
+                    await _twice(tx)
+
+
+async def _twice(tx: Transaction) -> None:
+    row = {"id": ANNA, "name": "Anna", "allowed": True, "added_at": NOW}
+    await tx._connection.execute(_ADD, row)
+    await tx._connection.execute(_ADD, row)
+
+
+_ADD = insert(_people)
