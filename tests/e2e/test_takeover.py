@@ -167,6 +167,7 @@ async def test_a_servers_certificate_is_no_access(company: Company) -> None:
         assert f"active, {name}," not in listing
 
 
+@pytest.mark.long
 async def test_again_it_brings_what_easyrsa_did_since(company: Company, easyrsa: EasyRsa) -> None:
     easyrsa.client("edna")
     easyrsa("revoke", "carl")
@@ -308,6 +309,7 @@ async def test_another_ca_is_never_replaced(company: Company, folder: Path) -> N
     assert company.dump() == before
 
 
+@pytest.mark.long
 async def test_clients_keys_are_removed_if_one_says_so(company: Company, easyrsa: EasyRsa) -> None:
     """Nobody sits at a terminal here, so without --yes they stay."""
     key = easyrsa.pki / "private" / "dora.key"
