@@ -83,7 +83,6 @@ async def refused(company: Company, words: str, name: str, conf: Path, *more: st
     assert company.dump() == before
 
 
-@pytest.mark.long
 async def test_before_its_server_is_known_no_end_is_proved(company: Company) -> None:
     """The company's server lets him in until it is adopted."""
     for _ in range(2):
@@ -96,7 +95,6 @@ async def test_before_its_server_is_known_no_end_is_proved(company: Company) -> 
     assert company.query("SELECT count(*) FROM proofs") == [(0,)]
 
 
-@pytest.mark.long
 async def test_without_a_change_it_says_what_is_missing(company: Company) -> None:
     conf = write_conf(company, "berlin", "10.81.0.0")
     before = conf.read_text()
@@ -149,7 +147,6 @@ CLIENT_LIST,carl,192.0.2.2:1195
 """
 
 
-@pytest.mark.long
 async def test_what_becomes_of_each_client_is_said_before_anything_is_changed(
     company: Company,
 ) -> None:
@@ -178,7 +175,6 @@ async def test_what_becomes_of_each_client_is_said_before_anything_is_changed(
     await company.done("server", "remove", "genoa")
 
 
-@pytest.mark.long
 async def test_what_cannot_be_adopted(company: Company) -> None:
     conf = write_conf(company, "berlin", "10.81.0.0")
     paris = write_conf(company, "paris", "10.82.0.0")
@@ -203,7 +199,6 @@ async def test_its_configuration_is_not_ours_to_deploy(company: Company) -> None
     assert "server adopt berlin" in ran.err
 
 
-@pytest.mark.long
 async def test_a_tls_key_that_cannot_be_read_comes_from_the_import(company: Company) -> None:
     conf = write_conf(company, "paris", "10.82.0.0", POOL, "tls-auth gone.key 0")
     assert (await adopt(company, "paris", conf)).code == 0
@@ -230,7 +225,6 @@ def public_key(profile: str) -> object:
     return x509.load_pem_x509_certificate(found[1].encode()).public_key()
 
 
-@pytest.mark.long
 async def test_profiles_fit_the_server_and_the_ca(company: Company) -> None:
     plain = await issue(company, "plain", "berlin")
     assert "tls-crypt" not in plain

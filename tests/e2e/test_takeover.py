@@ -167,7 +167,6 @@ async def test_a_servers_certificate_is_no_access(company: Company) -> None:
         assert f"active, {name}," not in listing
 
 
-@pytest.mark.long
 async def test_again_it_brings_what_easyrsa_did_since(company: Company, easyrsa: EasyRsa) -> None:
     easyrsa.client("edna")
     easyrsa("revoke", "carl")
