@@ -22,7 +22,7 @@ _TURNED = {
 # What is logged is for whoever looks for a cause; no promise hangs on it.
 _LOGGED = re.compile(r"(await )?(log|logger)\.")
 _Span = tuple[int, int]
-_HERE = "(__import__('tests.mutants.reach', fromlist=['here']).here(%d) or ("
+_HERE = "(__import__('tests.mutants.here', fromlist=['here']).here(%d) or ("
 
 
 @dataclass(frozen=True)

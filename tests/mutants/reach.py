@@ -1,13 +1,12 @@
 """Which test files come past a change, noted before anything is changed.
 
-`make mutants` runs the tests once with `here(N)` wherever it is going to change something, and with
-this module as a plugin of pytest. A change is then tried with those files alone that came past it,
-whichever process did: the test's own, a command or a bot.
+`make mutants` runs the tests once with `here(N)` (see `here.py`) wherever it is going to change
+something, and with this module as a plugin of pytest. A change is then tried with those files alone
+that came past it, whichever process did: the test's own, a command or a bot.
 """
 
 import json
 import time
-from contextlib import suppress
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2] / ".reached"
@@ -16,13 +15,6 @@ _SECONDS = _ROOT / "seconds.json"
 
 _seconds: dict[str, float] = {}
 _began = ""
-
-
-def here(number: int) -> None:
-    """Says that the test file that runs now comes past the change of this number."""
-    # A test may have taken all files, all room, or this account's rights.
-    with suppress(OSError):
-        (_NOW / str(number)).touch(0o666)
 
 
 def pytest_runtest_logstart(location: tuple[str, int | None, str]) -> None:
