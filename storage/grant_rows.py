@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 
 from storage import tables
 from storage.records import EndReason, Grant, GrantState, Pause, Place
@@ -24,6 +24,13 @@ def selected(*conditions: ColumnElement[bool]) -> Select[Any]:
         .where(*conditions)
         .order_by(_grants.c.not_before, _grants.c.id, _places.c.position)
     )
+
+
+# For `some` values of one column.
+SOME, WITH_SERIALS, WITH_NAMES, REPLACING = (
+    selected(_grants.c[column].in_(bindparam("some", expanding=True)))
+    for column in ("id", "serial", "common_name", "replaces")
+)
 
 
 def grants_of(rows: Iterable[Any]) -> list[Grant]:

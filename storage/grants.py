@@ -22,7 +22,7 @@ from storage import tables
 from storage.addresses import Addresses
 from storage.batches import batches
 from storage.connection import AsyncConnection
-from storage.grant_rows import grants_of, selected
+from storage.grant_rows import REPLACING, SOME, WITH_NAMES, WITH_SERIALS, grants_of, selected
 from storage.name_keys import name_key, words_of
 from storage.name_tables import certificate_words as _words
 from storage.proofs import DROPPED
@@ -51,8 +51,12 @@ _IMPORTED = _grants.c.imported_at.is_not(None)
 _FOR_CLIENTS = _grants.c.for_server.is_(False)
 _BY_ID = selected(_grants.c.id == bindparam("grant_id"))
 _OF_USER = selected(_grants.c.user_id == bindparam("user_id"))
-_SOME = selected(_grants.c.id.in_(bindparam("grants", expanding=True)))
+_OURS_NAMED = selected(_grants.c.common_name == bindparam("key"), _grants.c.imported_at.is_(None))
+_KEYED = selected(_grants.c.name_key == bindparam("key"))
 _ADD = insert(_grants)
+_SET = update(_grants).where(
+    _grants.c.id == bindparam("of"), _grants.c.state.in_(bindparam("before", expanding=True))
+)
 _STORED = tuple(name for name in Grant.__slots__ if name != "places")
 _ADD_PLACES = insert(_places)
 _ADD_WORDS = insert(_words)
@@ -129,10 +133,10 @@ class Grants(Repository):
         return found[0] if found else None
 
     async def some(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
-        return [one for ids in batches(grant_ids) for one in await self._read(_SOME, grants=ids)]
+        return await self._with(SOME, grant_ids)
 
     async def with_serials(self, serials: Sequence[str]) -> Sequence[Grant]:
-        return await self._with(_grants.c.serial, serials)
+        return await self._with(WITH_SERIALS, serials)
 
     async def all(self) -> Sequence[Grant]:
         return await self._where()
@@ -236,8 +240,7 @@ class Grants(Repository):
         """Grants with this common name, by its key, see `storage.name_keys`."""
         if not key:
             return []
-        ours = await self._where(_grants.c.common_name == key, _grants.c.imported_at.is_(None))
-        return [*ours, *await self._where(_grants.c.name_key == key)]
+        return [*await self._read(_OURS_NAMED, key=key), *await self._read(_KEYED, key=key)]
 
     async def with_serial(self, digits: str) -> Sequence[Grant]:
         """Grants with this serial, whatever zeros are before it."""
@@ -307,7 +310,7 @@ class Grants(Repository):
 
     async def named(self, names: Iterable[str]) -> Sequence[Grant]:
         """Grants with one of these common names, whatever became of them."""
-        return await self._with(_grants.c.common_name, names)
+        return await self._with(WITH_NAMES, names)
 
     async def out_since(self, moment: datetime) -> Sequence[Grant]:
         """Ended grants and paused ones, proved or not, whose certificate was valid after then."""
@@ -361,7 +364,7 @@ class Grants(Repository):
 
     async def replacing(self, grant_ids: Sequence[GrantId]) -> Sequence[Grant]:
         """Whatever was made in the place of these, whatever became of it."""
-        return await self._with(_grants.c.replaces, grant_ids)
+        return await self._with(REPLACING, grant_ids)
 
     async def addresses_held(self, server: ServerName, rested_since: datetime) -> frozenset[str]:
         """Addresses that may not be given out: in use, or proved free only after `rested_since`.
@@ -446,16 +449,12 @@ class Grants(Repository):
         return True
 
     async def _set(self, grant_id: GrantId, before: Sequence[GrantState], **values: Any) -> bool:
-        done = await self._connection.execute(
-            update(_grants)
-            .where(_grants.c.id == grant_id, _grants.c.state.in_(before))
-            .values(**values)
-        )
-        return done.rowcount == 1
+        named = {"of": grant_id, "before": [*before], **values}
+        return (await self._connection.execute(_SET, named)).rowcount == 1
 
-    async def _with(self, column: ColumnElement[Any], values: Iterable[str]) -> list[Grant]:
+    async def _with(self, wanted: Select[Any], values: Iterable[str]) -> list[Grant]:
         """The grants with one of these values, however many they are."""
-        return [grant for some in batches(values) for grant in await self._where(column.in_(some))]
+        return [one for some in batches(values) for one in await self._read(wanted, some=some)]
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Grant]:
         return await self._read(selected(*conditions))

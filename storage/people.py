@@ -55,6 +55,11 @@ _SOME = (
     .where(_people.c.id.in_(bindparam("accounts", expanding=True)))
     .order_by(_people.c.added_at)
 )
+_NAMED = (
+    select(*_COLUMNS)
+    .where(or_(_people.c.name_key == bindparam("key"), _people.c.username_key == bindparam("key")))
+    .order_by(_people.c.added_at)
+)
 _SHARED = (
     select(_people.c.name_key)
     .where(_people.c.name_key.in_(bindparam("keys", expanding=True)))
@@ -101,7 +106,7 @@ class People(Repository):
         """Those with this name or username, by its key, see `storage.name_keys`."""
         if not key:
             return []
-        return await self._where(or_(_people.c.name_key == key, _people.c.username_key == key))
+        return [_person(row) for row in await self._connection.execute(_NAMED, {"key": key})]
 
     async def namesakes(self, keys: Collection[str]) -> frozenset[str]:
         """Those of these keys of names that several people have."""

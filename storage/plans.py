@@ -23,7 +23,7 @@ _Change = Callable[[Any], Any] | None
 _Shape = tuple[tuple[str | int, ...], bool]
 _NO_COLUMNS = SimpleResultMetaData(())
 # A text for each length is kept up to this one; what has more takes its time anyway.
-_LONGEST = 8
+_LONGEST = 40
 _LONGER = _LONGEST + 1
 
 

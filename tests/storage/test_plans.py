@@ -53,8 +53,8 @@ async def test_every_question_is_answered_alike(database: Database, sent: Sent) 
 async def test_a_list_may_have_any_length(database: Database) -> None:
     async with database.writing() as tx:
         await add_people(tx)
-        for many in (*range(12), *range(12)):
-            some = [ANNA, BORIS, *range(100, 110)][:many]
+        for many in (*range(3), 40, 41, *range(3), 40, 41):
+            some = [ANNA, BORIS, *range(100, 150)][:many]
             rows = await tx._connection.execute(_SOME, {"some": some})
             assert sorted(rows.scalars()) == sorted({ANNA, BORIS}.intersection(some))
 
