@@ -123,8 +123,8 @@ async def _grants_of(scene: Scene, fits: Fits, said: str) -> Reply:
 async def _grants_by_words(scene: Scene, wanted: Sequence[str], offset: int) -> Reply | None:
     """Soonest end first; None where nobody has these words."""
     # Whoever has nothing would only take the place of somebody who has.
-    with_access = await scene.tx.people.with_access(
-        scene.case.now, wanted, offset=0, limit=_FOUND_AT_MOST + 1
+    with_access = await scene.tx.people.some_with_access(
+        scene.case.now, wanted, limit=_FOUND_AT_MOST + 1
     )
     people = with_access[:_FOUND_AT_MOST]
     nobodys = await whom.nobodys_like(scene, wanted)
