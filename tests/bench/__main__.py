@@ -23,12 +23,11 @@ from tests.bench.flood import FLOOD, flooded, percentile, stock_rate
 from tests.bench.others import EC, RSA, Easyrsa, OpensslCrl, bare_kill, easyrsa_program
 from tests.bench.process import IDLE_S, idle_memory, python_that_runs, start_to_first_poll
 from tests.bench.sessions import Sessions, company_with_sessions
-from tests.bench.takeover import ROWS, import_seconds, write_big_pki
+from tests.bench.takeover import Takeover
 from tests.company import Company
 
 _ROUNDS = 10
 _STARTS = 5
-_IMPORTS = 3
 # As the command does it.
 _AS_RUN_IMPORTS = """\
 from bot.process import garbage
@@ -70,7 +69,7 @@ class Bench:
         self.rss = Figures(f"RSS after {IDLE_S:g} s idle", "MiB")
         self.pss = Figures(f"PSS after {IDLE_S:g} s idle", "MiB", aim="75 MiB")
         self.far = FarBench()
-        self.takeover = Figures(f"import of {ROWS:,} index rows", "s")
+        self.takeover = Takeover()
         self.stock = Figures("python-telegram-bot’s own polling", "updates/s")
         self.flood = Figures(
             f"{FLOOD:,} of strangers", "updates/s", beside=(self.stock,), aim="1/2"
@@ -138,13 +137,6 @@ class Bench:
         await sessions.close(name)
         return ended - began
 
-    async def run_takeover(self, folder: Path) -> None:
-        """Each time into an empty data folder."""
-        write_big_pki(folder / "pki")
-        for number in range(_IMPORTS):
-            seconds = await import_seconds(folder / "pki", folder / f"home-{number}")
-            self.takeover.add_seconds(seconds)
-
     async def run_flood(self, folder: Path) -> None:
         """Stock polling before and after, so that a busy moment of the machine meets both."""
         self.stock.values.append(await stock_rate(FLOOD))
@@ -168,7 +160,7 @@ class Bench:
             ("Approval", (self.document, *self.easyrsa.values())),
             ("Revocation", (self.cut, self.proof, self.by_hand, self.crl, self.kill)),
             ("Elsewhere, by SSH", self.far.figures),
-            ("Takeover", (self.takeover,)),
+            *self.takeover.groups,
             ("Flood", (self.flood, self.stock, self.grown)),
             (
                 "Known people in a flood",
@@ -218,7 +210,7 @@ async def _main() -> None:
         bench = Bench(await _easyrsa(others), await _openssl(others))
         async with company_with_sessions(home, real=missing is None) as (company, sessions):
             await bench.run(company, sessions)
-        await bench.run_takeover(others)
+        await asyncio.to_thread(bench.takeover.run, others)
         if elsewhere_missing() is None:
             await bench.far.run()
         else:
