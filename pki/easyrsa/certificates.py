@@ -17,6 +17,7 @@ from pki.easyrsa.purpose import purpose_of
 from pki.easyrsa.subject import to_openvpn
 from pki.easyrsa.values import Purpose
 from pki.extensions import extension_of
+from pki.issuer_names import same_name
 from pki.key_ids import authority_key_id
 from pki.serial import SerialNumber
 
@@ -160,7 +161,7 @@ def _facts(
         common_name=to_openvpn(str(names[-1].value)) if names else "",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        names_issuer=issuer == own.subject,
+        names_issuer=same_name(issuer, own.subject),
         is_self_issued=issuer == subject,
         purpose=purpose_of(certificate),
         is_authority=constraints is not None and constraints.ca,
