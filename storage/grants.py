@@ -23,8 +23,8 @@ from storage import tables
 from storage.addresses import Addresses
 from storage.batches import batches
 from storage.connection import AsyncConnection
-from storage.grant_rows import grants_of, selected
-from storage.name_keys import name_key, words_of
+from storage.grant_rows import grants_of, selected, stored
+from storage.name_keys import words_of
 from storage.name_tables import certificate_words as _words
 from storage.proofs import DROPPED
 from storage.records import (
@@ -54,7 +54,6 @@ _BY_ID = selected(_grants.c.id == bindparam("grant_id"))
 _OF_USER = selected(_grants.c.user_id == bindparam("user_id"))
 _SOME = selected(_grants.c.id.in_(bindparam("grants", expanding=True)))
 _ADD = insert(_grants)
-_STORED = tuple(name for name in Grant.__slots__ if name != "places")
 _ADD_PLACES = insert(_places)
 _ADD_WORDS = insert(_words)
 _ON_THE_WAY = selected(_grants.c.state.in_((GrantState.RESERVED, GrantState.ISSUED)))
@@ -117,7 +116,7 @@ class Grants(Repository):
         """Stores grants without places, as imported ones are: tens of thousands at a time."""
         if not grants:
             return
-        await self._connection.execute(_ADD, [_values(grant) for grant in grants])
+        await self._connection.execute(_ADD, [stored(grant) for grant in grants])
         words = [
             {"word": word, "grant_id": grant.id}
             for grant in grants
@@ -494,10 +493,3 @@ def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
     """Grants for this server, and imported clients' ones, which may be used on any server."""
     here = or_(_has_place(server), _grants.c.server.is_(None))
     return here, _FOR_CLIENTS
-
-
-def _values(grant: Grant) -> dict[str, Any]:
-    # `asdict` copies deeply, which takes seconds for a whole CA.
-    values: dict[str, Any] = {name: getattr(grant, name) for name in _STORED}
-    values["name_key"] = None if grant.imported_at is None else name_key(grant.common_name)
-    return values
