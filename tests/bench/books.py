@@ -39,6 +39,13 @@ ENTRIES = 100_000
 ROWS = 100_000
 _ROUNDS = 3
 _LISTINGS = ("user list", "grant list", "server list")
+# What of a listing is not ours: importing it, and nothing done with it.
+_LISTING_IMPORTS = """\
+from bot.process import garbage
+with garbage.seldom_looked_for():
+    import typer, pydantic_settings
+    import sqlalchemy.dialects.sqlite.aiosqlite, aiosqlite
+"""
 _NOW = datetime(2026, 6, 1, tzinfo=UTC)
 _CA = """\
 [ca]
@@ -65,6 +72,7 @@ class Books:
         self.hashing = Figures(f"hashing {ROWS:,} rows")
         self.verify = Figures(f"audit, {ROWS:,} rows", beside=(self.hashing,), aim="5 times")
         self.typer = Figures("import typer")
+        self.libraries = Figures("a listing’s libraries alone", beside=(self.typer,))
         self.commands = [
             *(
                 Figures(f"vpnbot {name}", beside=(self.typer,), aim="2 times")
@@ -78,7 +86,7 @@ class Books:
         return (
             ("Long books, processor time", (self.crl, self.library, self.openssl)),
             ("The trail, processor time", (self.verify, self.hashing)),
-            ("Commands, processor time", (*self.commands, self.typer)),
+            ("Commands, processor time", (*self.commands, self.libraries, self.typer)),
         )
 
     async def run(self, folder: Path) -> None:
@@ -154,8 +162,12 @@ class Books:
             (VPNBOT, "ca", "init"), cwd=home, env=environment, check=True, capture_output=True
         )
         for _ in range(_ROUNDS + 2):
-            command = (sys.executable, "-c", "import typer")
-            self.typer.add_seconds(processor_seconds(command, home, environment))
+            for figures, statement in (
+                (self.typer, "import typer"),
+                (self.libraries, _LISTING_IMPORTS),
+            ):
+                command = (sys.executable, "-c", statement)
+                figures.add_seconds(processor_seconds(command, home, environment))
             for figures in self.commands:
                 words = figures.name.split()[1:]
                 figures.add_seconds(processor_seconds((VPNBOT, *words), home, environment))
