@@ -60,8 +60,8 @@ async def test_what_few_have_is_not_looked_for_among_all_that_is_live(
     def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
         asked.append((statement, values))
 
-    for connection in crowd._idle:
-        event.listen(connection._connection, "before_cursor_execute", note)
+    for each in crowd._idle:
+        event.listen(each._connection, "before_cursor_execute", note)
     async with crowd.reading() as tx:
         of_users = await tx.grants.of_users([UserId(FIRST + n) for n in range(50)], NOW)
         names = [f"person-{number_of(n)}" for n in (7, 8, PEOPLE + 7)]
