@@ -37,7 +37,7 @@ from vpn.errors import HostError, VpnError
 from vpn.findings import LETS_IN, Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.names import look_alike, name_in_sessions
 from vpn.proof.client_files import fixed_addresses
-from vpn.proof.crl_look import digest_of, look_at_crl, number_of
+from vpn.proof.crl_look import CrlLook, digest_of, look_at_crl, number_of
 from vpn.proof.list_in_force import ListInForce
 from vpn.proof.live import StrangersCut
 from vpn.proof.others import not_listed
@@ -105,16 +105,21 @@ class Fleet:
         Raises:
             VpnError: the server's CRL cannot be read, so it must not be replaced.
         """
-        # Both look at the same file, which is not changed meanwhile.
-        _, found = await asyncio.gather(self._catching_up.before(server), self._lets_in_by(server))
+        shared = await self._same_list(server)
+        # Both look at the same file at the same moment; it is not changed meanwhile.
+        _, found = await asyncio.gather(
+            self._catching_up.before(server), self._lets_in_by(server, shared)
+        )
         await self._doubt(server, found)
 
-    async def _lets_in_by(self, server: Server) -> Collection[FindingCode]:
+    async def _lets_in_by(
+        self, server: Server, shared: Collection[ServerName]
+    ) -> Collection[FindingCode]:
         """What is wrong with the list in place that lets people in."""
         if server.crl_published_at is None:
             return ()  # it never was ours
-        codes = {finding.code for finding in await self._crl_findings(server)}
-        return codes.intersection(LETS_IN)
+        seen = await self._look_at_crl(server, shared)
+        return {finding.code for finding in seen.findings}.intersection(LETS_IN)
 
     async def _doubt(self, server: Server, found: Collection[FindingCode]) -> None:
         """Records who may have come in by another list that lies in the place of ours.
@@ -347,10 +352,18 @@ class Fleet:
         Accepted: a list with a higher number than ours is not told from our own where several
         servers read one file, since the lock is for one of them.
         """
+        seen = await self._look_at_crl(server, await self._same_list(server))
+        return not_listed(seen, others)
+
+    async def _same_list(self, server: Server) -> Collection[ServerName]:
+        """See `same_list`."""
         async with self._database.reading() as tx:
-            shared = same_list(server, await tx.servers.all())
+            return same_list(server, await tx.servers.all())
+
+    async def _look_at_crl(self, server: Server, shared: Collection[ServerName]) -> CrlLook:
+        """Args: shared: the other servers that read the same file."""
         live = live_server(server)
-        seen = await look_at_crl(
+        return await look_at_crl(
             live.host,
             live.layout,
             issuers=self._keyring.certificates(),
@@ -359,7 +372,6 @@ class Fleet:
             digest=server.crl_digest,
             alone=not shared,
         )
-        return not_listed(seen, others)
 
     async def look(self, name: ServerName) -> Seen:
         """See `presence.look`; after a restore see `catching_up`."""
@@ -428,7 +440,8 @@ class Fleet:
             server = _known(stored, name)
             if server.restored_at is not None:
                 await self._catching_up.before(server)
-            await self._doubt(server, await self._lets_in_by(server))
+            shared = await self._same_list(server)
+            await self._doubt(server, await self._lets_in_by(server, shared))
             yield await sign_crl(self._core, self._keyring, server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:

@@ -50,6 +50,8 @@ _AT_ONCE = 6
 # Shells that are kept open for the next question; and questions in one breath.
 _KEPT = 2
 _TOGETHER = 32
+# Whoever looks at several things at once does so in tasks of tasks: each takes a turn of the loop.
+_QUIET_TURNS = 3
 # A line of the management interface, see `vpn.proof.management`.
 _LINE_LIMIT = 64 * 1024
 _T = TypeVar("_T")
@@ -166,9 +168,18 @@ class SshLink:
         """
         loop = asyncio.get_running_loop()
         if not self._asked:
-            loop.call_soon(self._send)
+            loop.call_soon(self._send_soon, 0, 0)
         answer = self._asked.setdefault(Question(script, limit), loop.create_future())
         return await asyncio.shield(answer)
+
+    def _send_soon(self, before: int, quiet: int) -> None:
+        """Once nobody has asked anything else for some turns of the loop."""
+        quiet = quiet + 1 if len(self._asked) == before else 0
+        if quiet < _QUIET_TURNS and len(self._asked) < _TOGETHER:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._send_soon, len(self._asked), quiet)
+        else:
+            self._send()
 
     def _send(self) -> None:
         asked, self._asked = [*self._asked.items()], {}
