@@ -22,7 +22,7 @@ from bot.fleet.catching_up import CatchingUp
 from bot.fleet.fixed_addresses import clear_address, given_by_others, known_files
 from bot.fleet.live_servers import live_server
 from bot.fleet.members import Members
-from bot.fleet.on_hold import neighbours, same_list, sign_crl
+from bot.fleet.on_hold import has_its_own_list, neighbours, sign_crl
 from bot.fleet.online import OnServer, who_is_on
 from bot.fleet.presence import Seen, compare, look
 from bot.fleet.refit import Refitted, admit_with_terms, refit
@@ -37,7 +37,7 @@ from vpn.errors import HostError, VpnError
 from vpn.findings import LETS_IN, Finding, FindingCode, ServerProof, ServerStatus, Target
 from vpn.names import look_alike, name_in_sessions
 from vpn.proof.client_files import fixed_addresses
-from vpn.proof.crl_look import CrlLook, digest_of, look_at_crl, number_of
+from vpn.proof.crl_look import digest_of, look_at_crl, number_of
 from vpn.proof.list_in_force import ListInForce
 from vpn.proof.live import StrangersCut
 from vpn.proof.others import not_listed
@@ -105,21 +105,19 @@ class Fleet:
         Raises:
             VpnError: the server's CRL cannot be read, so it must not be replaced.
         """
-        shared = await self._same_list(server)
+        alone = await has_its_own_list(self._core, server)
         # Both look at the same file at the same moment; it is not changed meanwhile.
         _, found = await asyncio.gather(
-            self._catching_up.before(server), self._lets_in_by(server, shared)
+            self._catching_up.before(server), self._lets_in_by(server, alone=alone)
         )
         await self._doubt(server, found)
 
-    async def _lets_in_by(
-        self, server: Server, shared: Collection[ServerName]
-    ) -> Collection[FindingCode]:
+    async def _lets_in_by(self, server: Server, *, alone: bool) -> Collection[FindingCode]:
         """What is wrong with the list in place that lets people in."""
         if server.crl_published_at is None:
             return ()  # it never was ours
-        seen = await self._look_at_crl(server, shared)
-        return {finding.code for finding in seen.findings}.intersection(LETS_IN)
+        codes = {finding.code for finding in await self._crl_findings(server, alone=alone)}
+        return codes.intersection(LETS_IN)
 
     async def _doubt(self, server: Server, found: Collection[FindingCode]) -> None:
         """Records who may have come in by another list that lies in the place of ours.
@@ -262,10 +260,10 @@ class Fleet:
 
     async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
         async with self._database.reading() as tx:
-            proofs = await tx.proofs.of([grant.id for grant in grants])
+            proofs = await tx.proofs.of([grant.id for grant in grants], name)
             is_shared = any(grant.imported_at for grant in grants)
             names = await tx.grants.imported_names() if is_shared else ()
-        before = {proof.grant_id: proof for proof in proofs if proof.server == name}
+        before = {proof.grant_id: proof for proof in proofs}
         staying = {look_alike(other) for other in names}
         return [
             Target(
@@ -339,39 +337,31 @@ class Fleet:
         Args:
             others: certificates that are for other servers, which it has to list, too.
         """
-        if not await self._crl_findings(server, others):
+        alone = await has_its_own_list(self._core, server)
+        if not await self._crl_findings(server, others, alone=alone):
             return ()
         async with self._locked(server.name) as now:
-            return await self._crl_findings(now or server, others)
+            return await self._crl_findings(now or server, others, alone=alone)
 
     async def _crl_findings(
-        self, server: Server, others: Collection[SerialNumber] = ()
+        self, server: Server, others: Collection[SerialNumber] = (), *, alone: bool
     ) -> tuple[Finding, ...]:
         """What is found at one look, without the lock or under it.
 
         Accepted: a list with a higher number than ours is not told from our own where several
         servers read one file, since the lock is for one of them.
         """
-        seen = await self._look_at_crl(server, await self._same_list(server))
-        return not_listed(seen, others)
-
-    async def _same_list(self, server: Server) -> Collection[ServerName]:
-        """See `same_list`."""
-        async with self._database.reading() as tx:
-            return same_list(server, await tx.servers.all())
-
-    async def _look_at_crl(self, server: Server, shared: Collection[ServerName]) -> CrlLook:
-        """Args: shared: the other servers that read the same file."""
         live = live_server(server)
-        return await look_at_crl(
+        seen = await look_at_crl(
             live.host,
             live.layout,
             issuers=self._keyring.certificates(),
             now=self._clock(),
             published=server.crl_number,
             digest=server.crl_digest,
-            alone=not shared,
+            alone=alone,
         )
+        return not_listed(seen, others)
 
     async def look(self, name: ServerName) -> Seen:
         """See `presence.look`; after a restore see `catching_up`."""
@@ -440,8 +430,8 @@ class Fleet:
             server = _known(stored, name)
             if server.restored_at is not None:
                 await self._catching_up.before(server)
-            shared = await self._same_list(server)
-            await self._doubt(server, await self._lets_in_by(server, shared))
+            alone = await has_its_own_list(self._core, server)
+            await self._doubt(server, await self._lets_in_by(server, alone=alone))
             yield await sign_crl(self._core, self._keyring, server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
