@@ -18,11 +18,12 @@ from bot.access.sightings import stranger_name
 from bot.access.takeover import TakenOver
 from bot.core import Core
 from bot.errors import NotDone
+from bot.fleet import state
 from bot.fleet.catching_up import CatchingUp
 from bot.fleet.fixed_addresses import clear_address, given_by_others, known_files
 from bot.fleet.live_servers import live_server
 from bot.fleet.members import Members
-from bot.fleet.on_hold import has_its_own_list, neighbours, sign_crl
+from bot.fleet.on_hold import has_its_own_list, sign_crl
 from bot.fleet.online import OnServer, who_is_on
 from bot.fleet.presence import Seen, compare, look
 from bot.fleet.refit import Refitted, admit_with_terms, refit
@@ -472,16 +473,12 @@ class Fleet:
         return await self._catching_up.everywhere()
 
     async def status(self, server: Server) -> ServerStatus:
-        """What a server answers; never raises for a server's trouble."""
-        async with self._database.reading() as tx:
-            others = await neighbours(tx, server)
-        return await live_server(server).status(
-            issuers=self._keyring.certificates(),
-            now=self._clock(),
-            published=server.crl_number,
-            digest=server.crl_digest,
-            others=others,
-        )
+        """See `state.status`."""
+        return await state.status(self._core, self._keyring, server)
+
+    async def opens(self, server: Server) -> tuple[Finding, ...]:
+        """See `state.opens`."""
+        return await state.opens(self._core, self._keyring, server)
 
     @asynccontextmanager
     async def _locked(self, name: ServerName) -> AsyncIterator[Server | None]:
