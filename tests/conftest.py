@@ -69,17 +69,25 @@ def pytest_runtest_protocol() -> Iterator[None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--long"):
         return
-    # Tests of one file may share a company, and go on from what the ones before have left.
+    # Tests that share a company go on from what the ones before have left.
     with_long = {item.path for item in items if not _is_short(item)}
+    shared = {item.path for item in items if _shares(item)}
 
     def is_wanted(item: pytest.Item) -> bool:
         if not config.getoption("--rest"):
             return _is_short(item)
         tries_more = item.get_closest_marker("hypothesis") is not None
-        return tries_more or _room(item) in _STORMS or item.path in with_long
+        goes_before = item.path in with_long & shared
+        return tries_more or _room(item) in _STORMS or goes_before or not _is_short(item)
 
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = filter(is_wanted, items)
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Whether it has something that other tests of its file have had before."""
+    used = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+    return any(one.scope in {"module", "class"} for each in used for one in each)
 
 
 def _is_short(item: pytest.Item) -> bool:

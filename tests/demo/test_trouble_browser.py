@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import pytest
 import telegram
 from playwright.async_api import Locator, Page, expect
 
@@ -66,6 +67,7 @@ async def set_and_clear(page: Page, api: Api) -> None:
     assert (await api.ask("sendDocument", chat_id=ALICE))["error_code"] == 400
 
 
+@pytest.mark.long
 async def test_wide(wide: Page, api: Api) -> None:
     await set_and_clear(wide, api)
 

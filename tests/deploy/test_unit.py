@@ -68,6 +68,7 @@ def test_the_unit_takes_the_secrets_as_credentials() -> None:
         assert f"Environment=VPNBOT_{setting}_FILE=%d/{name}" in text
 
 
+@pytest.mark.long
 @needs_systemd
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 async def test_the_real_program_needs_no_system_call_that_the_unit_forbids(folder: Path) -> None:

@@ -117,6 +117,7 @@ def berlin(company: Company, easyrsa: EasyRsa) -> Home:
     return Home(company, easyrsa, "berlin", "10.81.0.0")
 
 
+@pytest.mark.long
 async def test_the_old_crl_stays_where_the_account_may_not_write(
     company: Company, berlin: Home
 ) -> None:
@@ -131,6 +132,7 @@ async def test_the_old_crl_stays_where_the_account_may_not_write(
     assert owners == {company.data.stat().st_uid}
 
 
+@pytest.mark.long
 async def test_a_receipt_tells_the_operators_crl_from_a_damaged_one(
     company: Company, berlin: Home
 ) -> None:
@@ -145,6 +147,7 @@ async def test_a_receipt_tells_the_operators_crl_from_a_damaged_one(
     crl.write_text(whole)
 
 
+@pytest.mark.long
 async def test_the_bots_folder_is_the_accounts(company: Company, berlin: Home) -> None:
     ran = await berlin.adopt("--apply")
     assert "A CRL with every revocation is in place" in ran.out

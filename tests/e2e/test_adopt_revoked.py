@@ -172,6 +172,7 @@ class TestWithOpenVpn:
         assert row["subject"] == "server:office"
 
 
+@pytest.mark.long
 async def test_a_folder_of_serials_is_taken_over(office: Office) -> None:
     edna = office.easyrsa.serial("edna")
     office.write("crl-verify revoked dir", other=False)
@@ -219,6 +220,7 @@ async def test_a_block_is_taken_over(office: Office) -> None:
         assert path.read_text().endswith(theirs)
 
 
+@pytest.mark.long
 async def test_where_it_cannot_be_read_nothing_is_replaced(office: Office) -> None:
     office.write("crl-verify crl.pem")
     office.crl.write_text("hello")

@@ -74,6 +74,7 @@ def as_it_is(chat: PersonChat, card: DemoMessage) -> DemoMessage:
     return next(one for one in chat.messages if one.message_id == card.message_id)
 
 
+@pytest.mark.long
 async def test_who_is_away_gets_what_waits_on_the_day(company: Company) -> None:
     who, clara = await company.hires(), company.clara
     name = company.name_of(who)

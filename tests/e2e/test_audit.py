@@ -77,6 +77,7 @@ async def test_the_audit_trail(company: Company) -> None:
     assert newest.rows == rows[-3:]
 
 
+@pytest.mark.long
 async def test_the_head_of_the_trail(company: Company) -> None:
     await company.boris.says("/audit")
     answer = await company.boris.hears("Log checked up to")
@@ -137,6 +138,7 @@ async def test_a_row_says_nothing_to_a_terminal(company: Company) -> None:
     assert ran[1].rows[-1]["subject"] == odd
 
 
+@pytest.mark.long
 async def test_rows_that_cannot_be_read_are_named_and_stop_nothing(company: Company) -> None:
     for number, _ in enumerate(UNREADABLE, 4000):
         await company.done("user", "allow", str(number), "--name", f"Somebody {number}")
@@ -168,6 +170,7 @@ async def test_rows_that_cannot_be_read_are_named_and_stop_nothing(company: Comp
     assert len(list(csv.reader(StringIO(cells.out)))) == len(saved) + 1
 
 
+@pytest.mark.long
 async def test_a_trail_that_was_rewritten_as_a_whole_is_found_by_the_head_in_the_chat(
     company: Company,
 ) -> None:

@@ -95,6 +95,7 @@ async def hit(company: Company, kind: TroubleKind) -> None:
     await until(lambda: kind not in company.telegram.trouble.shown()["on"])
 
 
+@pytest.mark.long
 async def test_profiles_that_meet_it(company: Company, server: StandIn) -> None:
     asking = {kind: await asked(company) for kind in PROFILES}
     for kind, (who, card) in asking.items():
@@ -238,6 +239,7 @@ async def test_somebody_who_blocks_the_bot(company: Company, server: StandIn) ->
     await has_one_valid_profile(company, server, who)
 
 
+@pytest.mark.long
 async def test_a_second_poller_that_goes_again(company: Company) -> None:
     """As while one process takes another's place."""
     company.telegram.trouble.second_poller_s = 1.0

@@ -69,6 +69,7 @@ async def test_the_terminal_approves_shows_and_denies_it() -> None:
             await company.anna.hears("denied your request")
 
 
+@pytest.mark.long
 async def test_it_does_not_begin_on_the_word_of_somebody_who_is_no_admin_by_then() -> None:
     with open_folder() as folder:
         async with company_with_stand_in(folder) as (company, _):

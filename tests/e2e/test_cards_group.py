@@ -133,6 +133,7 @@ async def test_the_group_is_followed_when_it_becomes_a_supergroup(company: Compa
     await who.receives_document()
 
 
+@pytest.mark.long
 async def test_where_the_group_takes_no_card_each_admin_gets_one(company: Company) -> None:
     await company.stop()
     company.extra["VPNBOT_CARDS_GROUP"] = "-100777"

@@ -81,6 +81,7 @@ async def test_a_profile_in_a_file_and_its_end(company: Company, server: StandIn
     one_line(await company.vpnbot("revoke", str(user_id)), "no live access")
 
 
+@pytest.mark.long
 async def test_what_cannot_be_issued(company: Company) -> None:
     file, link = company.folder / "mine.txt", company.folder / "link.txt"
     file.write_text("mine")
@@ -221,6 +222,7 @@ async def test_grants_and_serials_can_be_named(company: Company) -> None:
     assert [grant["state"] for grant in company.grants_of(who)] == ["revoked", "revoked"]
 
 
+@pytest.mark.long
 async def test_two_fits_and_none(company: Company) -> None:
     gina, other = await company.hires(), await company.hires()
     name = company.name_of(gina)
@@ -239,6 +241,7 @@ async def test_two_fits_and_none(company: Company) -> None:
     assert "no live access" in removed.out
 
 
+@pytest.mark.long
 async def test_not_proved_is_exit_status_1(company: Company, server: StandIn) -> None:
     carl = await company.hires()
     await company.approved(who=carl)
@@ -273,6 +276,7 @@ async def test_not_proved_is_exit_status_1(company: Company, server: StandIn) ->
     one_line(await company.vpnbot("user", "remove", str(carl.person.id)), company.name_of(carl))
 
 
+@pytest.mark.long
 async def test_all_accounts_of_a_person(company: Company) -> None:
     """Linked, unlinked again, and removed together."""
     one, two = await company.hires(), await company.hires()
@@ -368,6 +372,7 @@ async def test_an_admins_own_request_can_be_approved_on_the_machine(company: Com
     await company.boris.receives_document()
 
 
+@pytest.mark.long
 async def test_more_time_from_the_terminal(company: Company) -> None:
     """As by the chat's button: a request of its own, and the earlier profile works meanwhile."""
     who = await company.hires()
@@ -414,6 +419,7 @@ async def test_more_time_from_the_terminal(company: Company) -> None:
 # --- listings ------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_listings_need_no_secret(company: Company) -> None:
     bare = {"VPNBOT_BOT_TOKEN_FILE": "", "VPNBOT_CA_PASSPHRASE_FILE": "", "VPNBOT_ADMIN_IDS": ""}
     commands = ("server list", "server status", "user list", "grant list")

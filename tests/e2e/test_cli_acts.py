@@ -52,6 +52,7 @@ async def test_what_ends_access_says_what_was_proved(company: Company) -> None:
     assert (removed["removed"], removed["proved"]) == ([who.person.id], True)
 
 
+@pytest.mark.long
 async def test_a_terminal_asks_before_something_ends(company: Company) -> None:
     who = await has_access(company)
     account, name = str(who.person.id), company.name_of(who)
@@ -100,6 +101,7 @@ async def test_requests_and_invitations_are_objects(company: Company) -> None:
     await company.done("user", "withdraw", str(invited["id"]))
 
 
+@pytest.mark.long
 async def test_the_list_of_the_staff_as_an_object(company: Company) -> None:
     who = await has_access(company)
     listed = (await company.done("user", "list", "--state", "allowed", "--json")).rows

@@ -13,6 +13,7 @@ from tests.e2e.refusing import one_line, refused
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest.mark.long
 async def test_servers_that_cannot_be(company: Company) -> None:
     office, there = company.folder / "office", company.folder / "there"
     paris = f"server add paris --remote vpn.example.com:1194/udp --directory {there}"
@@ -39,6 +40,7 @@ async def test_servers_that_cannot_be(company: Company) -> None:
     )
 
 
+@pytest.mark.long
 async def test_a_deploy_says_what_it_put_back(company: Company) -> None:
     office = company.folder / "office"
     await company.done("server", "deploy", "office")
@@ -63,6 +65,7 @@ async def test_a_deploy_says_what_it_put_back(company: Company) -> None:
     await company.done("revoke", str(person.person.id))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root can give folders away.")
 async def test_what_root_writes_has_to_stay_where_it_is(company: Company) -> None:
     """Whoever owns a folder above could put a configuration of their own in the server's place."""
@@ -81,6 +84,7 @@ async def test_what_root_writes_has_to_stay_where_it_is(company: Company) -> Non
     await company.done("server", "remove", "oslo")
 
 
+@pytest.mark.long
 async def test_a_taken_port_and_a_taken_folder(company: Company) -> None:
     folder = company.folder / "taken"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
@@ -97,6 +101,7 @@ async def test_a_taken_port_and_a_taken_folder(company: Company) -> None:
     await company.done("server", "remove", "taken")
 
 
+@pytest.mark.long
 async def test_a_full_network_and_a_server_with_live_access(company: Company) -> None:
     where = ("--remote", "127.0.0.1:47111/udp", "--directory", str(company.folder / "tiny"))
     await company.done("server", "add", "tiny", *where, "--network", "10.98.0.0/29")

@@ -90,6 +90,7 @@ async def browser() -> AsyncIterator[Browser]:
         await running.close()
 
 
+@pytest.mark.long
 async def test_the_first_line_is_the_address(demo: Demo) -> None:
     assert demo.url.startswith("http://127.0.0.1:")
     assert demo.banner.startswith("Real OpenVPN" if REAL else "No real OpenVPN")
@@ -243,6 +244,7 @@ async def test_nothing_is_left_behind(demo: Demo, module_folder: Path) -> None:
     assert _content_of(module_folder) == []
 
 
+@pytest.mark.long
 async def test_a_port_that_is_taken(module_folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -255,6 +257,7 @@ async def test_a_port_that_is_taken(module_folder: Path) -> None:
     assert err.count(b"\n") == 1
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not REAL, reason=lab_missing() or "")
 @pytest.mark.parametrize("options", [("--no-browser",), ("--tour",)])
 async def test_an_openvpn_that_does_not_start(module_folder: Path, options: tuple[str]) -> None:

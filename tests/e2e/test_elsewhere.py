@@ -231,6 +231,7 @@ async def test_a_machine_that_hangs_delays_nobody_else(paris: Paris) -> None:
     assert (await receipt(boris, name)).text.startswith("Revoked")
 
 
+@pytest.mark.long
 async def test_another_host_key_stops_all_there_until_it_is_pinned(paris: Paris) -> None:
     """Last, since the machine has another one from here on."""
     company, boris = paris.company, paris.company.boris

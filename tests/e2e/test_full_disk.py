@@ -228,6 +228,7 @@ async def test_a_revocation_where_no_crl_can_be_written(company: Company, server
     assert said.text.startswith("Revoked")
 
 
+@pytest.mark.long
 async def test_killed_and_started_on_a_full_disk(company: Company, server: StandIn) -> None:
     """A start without room goes on as far as it can: a revocation may be waiting."""
     who, leaver = await company.hires(), await company.hires()

@@ -77,6 +77,7 @@ def is_kept(company: Company, phrase: str) -> list[Path]:
     return [path for path in files if phrase.encode() in path.read_bytes()]
 
 
+@pytest.mark.long
 async def test_the_file_goes_out_of_the_chat_in_time_and_says_so_before(company: Company) -> None:
     anna = await company.hires()
     message = await gets_profile(company, anna)
@@ -310,6 +311,7 @@ async def test_a_pop_up_that_never_came_may_come_later_and_a_doubtful_one_may_no
     assert bool(PASSPHRASE.search(text)) is not is_gone
 
 
+@pytest.mark.long
 async def test_after_a_restart_before_it_was_seen_another_profile_comes(company: Company) -> None:
     anna = await company.hires()
     message = await gets_profile(company, anna)

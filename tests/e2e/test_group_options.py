@@ -12,6 +12,7 @@ async def approvers(company: Company, name: str) -> list[int]:
     return next(row["approvers"] for row in rows if row["name"] == name)
 
 
+@pytest.mark.long
 async def test_approvers_that_are_none_change_nothing(company: Company) -> None:
     ids = [BORIS.id, CLARA.id]
     await company.done("group", "add", "typed", "--approvers", f"{ids[0]}, {ids[1]},")

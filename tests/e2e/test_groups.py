@@ -145,6 +145,7 @@ async def test_admins_see_the_groups_and_who_is_in_them() -> None:
             await boris.hears("There are no groups")
 
 
+@pytest.mark.long
 async def test_what_a_command_could_not_finish_the_bot_does() -> None:
     with open_folder() as folder:
         async with company_with_stand_in(folder) as (company, openvpn):

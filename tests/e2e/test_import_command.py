@@ -112,6 +112,7 @@ def old_passphrase(folder: Path) -> Path:
     return keep_secret(folder / "old", OLD)
 
 
+@pytest.mark.long
 async def test_the_old_passphrase_from_a_file(
     home: Home, locked: EasyRsa, old_passphrase: Path
 ) -> None:
@@ -208,6 +209,7 @@ async def test_they_are_removed_if_the_answer_is_yes(home: Home, copy: Path, ans
 # --- the report -----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_all_that_is_odd_about_a_certificate_stands_in_its_line(
     home: Home, copy: Path
 ) -> None:
@@ -298,6 +300,7 @@ async def test_a_bar_is_shown_while_it_reads(home: Home, easyrsa: EasyRsa) -> No
     assert "Reading" not in (await home.imports(easyrsa.pki, "--dry-run")).err
 
 
+@pytest.mark.long
 async def test_the_list_of_grants_has_serials(home: Home, copy: Path) -> None:
     """Whole, for `revoke serial:HEX`; at a narrow terminal they stand below."""
     pki = EasyRsa(copy)

@@ -233,6 +233,7 @@ async def test_somebody_who_is_taken_off_can_do_nothing_more(company: Company) -
     assert company.dump() == before
 
 
+@pytest.mark.long
 async def test_an_admin_of_yesterday(folder: Path) -> None:
     """Who is an admin is asked at the moment of the act, not when the card was sent."""
     async with company_with_stand_in(folder) as (company, _):
@@ -255,6 +256,7 @@ async def test_an_admin_of_yesterday(folder: Path) -> None:
         assert tried[1].startswith("ap:1:")
 
 
+@pytest.mark.long
 async def test_a_flood_is_answered_once(company: Company) -> None:
     who, stranger = await company.hires(), company.telegram.person(next(company.crowd).id)
     for _ in range(40):

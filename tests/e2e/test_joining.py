@@ -39,6 +39,7 @@ async def test_an_invitation_from_the_chat_lets_one_in(company: Company) -> None
     await ines.hears("waits for the admins")
 
 
+@pytest.mark.long
 async def test_an_invitation_from_the_terminal_and_back(company: Company) -> None:
     said = (await company.done("user", "invite", "Jo Jansen")).out
     found = _LINK.search(said)

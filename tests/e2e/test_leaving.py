@@ -100,6 +100,7 @@ async def test_a_deleted_account_is_told_by_what_cannot_be_sent(company: Company
     assert {one["state"] for one in company.grants_of(who)} == {"revoked"}
 
 
+@pytest.mark.long
 async def test_a_list_of_the_staff_proposes_who_is_gone(company: Company) -> None:
     who = await company.hires()
     name = company.name_of(who)
@@ -121,6 +122,7 @@ async def test_a_list_of_the_staff_proposes_who_is_gone(company: Company) -> Non
     assert "user.seems_gone" in actions
 
 
+@pytest.mark.long
 async def test_a_group_that_becomes_a_supergroup_is_followed(company: Company) -> None:
     """By its new number at once, and after a restart; admins read once what to write."""
     who, other = await company.hires(), await company.hires()

@@ -107,6 +107,7 @@ async def test_an_older_bot_api_gets_plain_text(company: Company) -> None:
     assert company.query(given_up) == []
 
 
+@pytest.mark.long
 async def test_nobody_got_the_card(company: Company) -> None:
     who = await company.hires()
     await at_rest(company)

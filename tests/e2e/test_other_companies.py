@@ -80,6 +80,7 @@ async def _two_requests_at_once(company: Company) -> None:
     await company.anna.hears("denied your request")
 
 
+@pytest.mark.long
 async def test_no_admin_can_be_reached(folder: Path) -> None:
     people = (ANNA, replace(BORIS, started=False), replace(CLARA, started=False))
     async with company_with_stand_in(folder, people=people) as (company, _):
@@ -98,6 +99,7 @@ async def test_no_admin_can_be_reached(folder: Path) -> None:
         assert next(m for m in boris.messages if m.from_bot).message_id == card.message_id
 
 
+@pytest.mark.long
 async def test_a_lone_company_without_a_server(folder: Path) -> None:
     async with open_company(folder) as company:
         await furnish_by_copy(company)

@@ -31,6 +31,7 @@ def tried(company: Company) -> list[tuple[str, str]]:
     return [(str(actor), str(subject)) for actor, subject in rows]
 
 
+@pytest.mark.long
 async def test_an_approver_reads_no_card_of_another_group_by_a_forged_button(
     company: Company,
 ) -> None:
@@ -64,6 +65,7 @@ async def test_an_approver_reads_no_card_of_another_group_by_a_forged_button(
     await dora.hears("Denied by Boris")
 
 
+@pytest.mark.long
 async def test_who_is_away_is_asked_where_the_others_are_too_few(company: Company) -> None:
     company.extra["VPNBOT_APPROVALS"] = "2"
     await company.start()
@@ -108,6 +110,7 @@ async def test_somebody_is_away_until_the_day_begins_by_the_companys_clock(
     assert company.query("SELECT until FROM absences") == [(midnight,), (midnight,)]
 
 
+@pytest.mark.long
 async def test_whose_access_an_admin_ended_has_it_back_by_no_standing_approval(
     company: Company,
 ) -> None:
@@ -130,6 +133,7 @@ async def test_whose_access_an_admin_ended_has_it_back_by_no_standing_approval(
     assert company.query("SELECT state FROM requests WHERE id = 2") == [("pending",)]
 
 
+@pytest.mark.long
 async def test_an_invitation_into_a_group_that_was_taken_away_opens_none_of_its_name(
     company: Company,
 ) -> None:
@@ -150,6 +154,7 @@ async def test_an_invitation_into_a_group_that_was_taken_away_opens_none_of_its_
     assert company.query("SELECT allowed FROM people WHERE id = ?", company.emil.person.id) == []
 
 
+@pytest.mark.long
 async def test_one_admin_is_not_two_by_a_role_for_another_account(company: Company) -> None:
     company.extra["VPNBOT_APPROVALS"] = "2"
     await company.start()
@@ -175,6 +180,7 @@ async def test_one_admin_is_not_two_by_a_role_for_another_account(company: Compa
     await company.anna.receives_document()
 
 
+@pytest.mark.long
 async def test_an_admin_who_was_paused_does_not_let_themselves_in(company: Company) -> None:
     await company.done("user", "allow", str(BORIS.id), "--name", "Boris")
     await company.start()

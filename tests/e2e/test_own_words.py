@@ -77,6 +77,7 @@ def labels(message: DemoMessage) -> list[str]:
     return [button.text for row in message.buttons for button in row]
 
 
+@pytest.mark.long
 @_NEEDS_LAB
 @pytest.mark.parametrize("template", [SHORT, LONG], ids=["short", "every line"])
 async def test_a_profile_of_ones_own_brings_up_a_tunnel(folder: Path, template: str) -> None:
@@ -222,6 +223,7 @@ async def test_a_file_is_given_up_where_the_folder_stays_broken(
     assert not [m for m in company.anna.messages if m.document]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "text", "problem"),
     [
@@ -250,6 +252,7 @@ async def test_what_cannot_be_used_is_told_before_anything_is_recorded(
     assert company.query("SELECT count(*) FROM requests") == before
 
 
+@pytest.mark.long
 async def test_what_cannot_be_used_keeps_nothing_else_from_going_on(folder: Path) -> None:
     """Said by the bot when it starts, to the admins, and at a tap; above all, access ends."""
     async with company_with_stand_in(folder) as (company, server):
@@ -278,6 +281,7 @@ async def test_what_cannot_be_used_keeps_nothing_else_from_going_on(folder: Path
         await company.done("grant", "issue", "1001", "--output", str(output))
 
 
+@pytest.mark.long
 async def test_an_archive_without_telegram(company: Company, tmp_path: Path) -> None:
     output = tmp_path / "anna.zip"
     await company.done("grant", "issue", "1001", "--output", str(output), "--bundle")

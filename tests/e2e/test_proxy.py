@@ -69,6 +69,7 @@ async def test_a_bot_behind_socks(company: Company) -> None:
     assert WORD not in company.log
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["ALL_PROXY", SETTING])
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
 @pytest.mark.usefixtures("running")

@@ -132,6 +132,7 @@ async def test_who_can_still_get_in_is_not_called_revoked(
     assert name not in listing.text
 
 
+@pytest.mark.long
 async def test_locks_that_are_missing(room: Room) -> None:
     company, boris = room.company, room.company.boris
     who, _, name = await newcomer(room)

@@ -114,6 +114,7 @@ async def test_a_folder_that_others_can_look_into(company: Company) -> None:
     assert company.dump() == before
 
 
+@pytest.mark.long
 async def test_in_a_wrong_folder_no_new_world_is_made(company: Company) -> None:
     """An empty list of grants would read as if nobody had access."""
     wrong = company.folder / "wrong"
@@ -126,6 +127,7 @@ async def test_in_a_wrong_folder_no_new_world_is_made(company: Company) -> None:
     assert not wrong.exists()
 
 
+@pytest.mark.long
 async def test_without_a_ca_and_with_settings_that_cannot_be(company: Company) -> None:
     folder = company.folder / "empty"
     folder.mkdir(mode=0o700)
@@ -218,6 +220,7 @@ async def test_who_is_not_root_is_told_so(company: Company) -> None:
     await company.done("server", "deploy", "paris")
 
 
+@pytest.mark.long
 @ROOT
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed.")
 async def test_the_memory_of_a_bot_is_its_own(company: Company) -> None:
@@ -268,6 +271,7 @@ async def test_a_bot_waits_for_its_network(company: Company) -> None:
     assert await company.stop() == 0
 
 
+@pytest.mark.long
 async def test_a_start_on_odd_answers(company: Company) -> None:
     """It waits for a name that can be one; and a menu that nobody sets keeps nobody out."""
     for body in ('{"ok": true, "result": {"username": 5}}', "<h1>Welcome</h1>"):

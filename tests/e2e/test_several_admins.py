@@ -17,6 +17,7 @@ async def company(folder: Path) -> AsyncIterator[Company]:
         yield company
 
 
+@pytest.mark.long
 async def test_nobody_approves_their_own_request_by_another_account(company: Company) -> None:
     await company.start()
     await company.boris.says("/help")
@@ -39,6 +40,7 @@ async def test_nobody_approves_their_own_request_by_another_account(company: Com
     await other.receives_document()
 
 
+@pytest.mark.long
 async def test_two_admins_have_to_agree_and_one_of_them_twice_is_one(company: Company) -> None:
     company.extra["VPNBOT_APPROVALS"] = "2"
     await company.start()
@@ -60,6 +62,7 @@ async def test_two_admins_have_to_agree_and_one_of_them_twice_is_one(company: Co
     await until(lambda: company.grants_of(company.anna)[0]["state"] == "active")
 
 
+@pytest.mark.long
 async def test_the_settings_in_force_bind_what_was_asked_and_agreed_before(
     company: Company,
 ) -> None:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 OFFICE = ServerName("office")
 
 
+@pytest.mark.long
 async def test_an_admin_cuts_them_or_has_them_cut() -> None:
     with open_folder() as folder:
         async with company_with_stand_in(folder) as (company, openvpn):

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.company import ANNA, EMIL, Company, company_with_stand_in
 from tests.folders import open_folder
 
@@ -20,6 +22,7 @@ async def admit(company: Company, folder: Path) -> None:
         await company.done("grant", "issue", str(who.id), "--output", output)
 
 
+@pytest.mark.long
 async def test_what_is_not_proved_is_not_called_done() -> None:
     with open_folder() as folder:
         async with company_with_stand_in(folder) as (company, openvpn):
@@ -36,6 +39,7 @@ async def test_what_is_not_proved_is_not_called_done() -> None:
             assert "vpnbot grant list --state revoking" in ran.out
 
 
+@pytest.mark.long
 async def test_who_was_removed_before_it_broke_off_is_cut() -> None:
     with open_folder() as folder:
         async with company_with_stand_in(folder) as (company, _):

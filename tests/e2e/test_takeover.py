@@ -308,6 +308,7 @@ async def test_another_ca_is_never_replaced(company: Company, folder: Path) -> N
     assert company.dump() == before
 
 
+@pytest.mark.long
 async def test_clients_keys_are_removed_if_one_says_so(company: Company, easyrsa: EasyRsa) -> None:
     """Nobody sits at a terminal here, so without --yes they stay."""
     key = easyrsa.pki / "private" / "dora.key"

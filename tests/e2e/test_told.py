@@ -197,6 +197,7 @@ async def test_what_is_decided_on_the_machine_is_an_admins_word(company: Company
     await becomes(boris, card, "An admin on the server ended it")
 
 
+@pytest.mark.long
 async def test_an_ordinary_end_is_no_news_to_admins(company: Company) -> None:
     who, boris = await company.hires(), company.boris
     card, _ = await asks(company, who, "/requestvpn 1h office")

@@ -37,6 +37,7 @@ async def test_one_message_one_tap_and_the_file_is_there(company: Company) -> No
     assert len(boris.answers) == answers + 1
 
 
+@pytest.mark.long
 async def test_nobody_reads_more_than_sixty_words_at_once(company: Company) -> None:
     who, boris = await company.hires(), company.boris
     for chat in (who, boris):

@@ -35,6 +35,7 @@ def listed(company: Company, easyrsa: EasyRsa) -> set[str]:
     return {serial_hex(serial) for serial in read_crl(pem, issuer).serials}
 
 
+@pytest.mark.long
 async def test_what_the_certificate_says_counts(folder: Path) -> None:
     easyrsa = EasyRsa(folder / "pki")
     easyrsa.begin()
@@ -77,6 +78,7 @@ async def test_what_the_certificate_says_counts(folder: Path) -> None:
         assert listed(company, easyrsa) == {*out, serial["anna"]}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="Only root can be led astray.")
 async def test_root_takes_no_key_that_another_account_leads_it_to(folder: Path) -> None:
     """By a link in a PKI of their own they would get the key of a CA that is root's alone."""

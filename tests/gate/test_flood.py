@@ -92,6 +92,7 @@ async def test_one_stranger_gets_an_answer_a_minute(flood: Flood) -> None:
     assert flood.rows("audit") == 20
 
 
+@pytest.mark.long
 async def test_taps_of_strangers_cost_no_more(flood: Flood) -> None:
     """Each answer to a tap is a call to Telegram."""
     await flood.send(taps(900, STRANGER))
@@ -112,6 +113,7 @@ async def test_many_strangers_share_thirty_answers_a_minute(flood: Flood) -> Non
     assert flood.rows("audit") == 300
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", range(18))
 async def test_what_does_not_count_leaves_nothing(flood: Flood, kind: int) -> None:
     await flood.send(updates.void(STRANGER, "/start", "dn:1", kind) for _ in range(100))
@@ -135,6 +137,7 @@ async def test_many_groups_share_a_limit_too(flood: Flood) -> None:
     assert flood.rows("outbox") <= 60
 
 
+@pytest.mark.long
 async def test_who_comes_and_goes_leaves_nothing(flood: Flood) -> None:
     place = updates.chat(STRANGER)
     contents = (
@@ -146,6 +149,7 @@ async def test_who_comes_and_goes_leaves_nothing(flood: Flood) -> None:
     assert (flood.rows("inbox"), flood.rows("people"), flood.rows("outbox")) == (0, 0, 0)
 
 
+@pytest.mark.long
 async def test_whoever_was_removed_is_a_stranger_again(flood: Flood) -> None:
     """A leaver with old buttons."""
     await flood.send([{"message": updates.message(BORIS, f"/allow {ANNA} Anna")}])
@@ -177,6 +181,7 @@ async def test_a_member_is_told_once_a_minute_to_slow_down(flood: Flood) -> None
     assert flood.query("SELECT sum(length(payload)) FROM inbox") == [(0,)]
 
 
+@pytest.mark.long
 async def test_a_member_leaves_room_for_the_others(flood: Flood) -> None:
     """Somebody asks and cancels, and has new profiles made, for most of an hour."""
     for person in (ANNA, EMIL):
@@ -200,6 +205,7 @@ async def test_a_member_leaves_room_for_the_others(flood: Flood) -> None:
     await flood.gate.gives(EMIL, "berlin")
 
 
+@pytest.mark.long
 async def test_refusals_of_a_member_fill_no_trail(flood: Flood) -> None:
     """Twenty an hour, whatever is tried; for five hours."""
     await flood.send([{"message": updates.message(BORIS, f"/allow {ANNA} Anna")}])
@@ -224,6 +230,7 @@ async def test_a_forwarded_command_is_noted_whoever_sends_it(flood: Flood) -> No
     assert flood.rows("people") == 1  # an admin who writes is known
 
 
+@pytest.mark.long
 async def test_the_quarantine_keeps_the_newest(flood: Flood) -> None:
     """The keeper trims it every hour, to a thousand."""
     broken = updates.void(STRANGER, "x", "x", 17)
@@ -248,6 +255,7 @@ async def test_the_limits_remember_so_many_and_no_more(flood: Flood) -> None:
     assert sum(len(passed) for one in throttles for passed in one._passed.values()) <= 60_000
 
 
+@pytest.mark.long
 async def test_a_flood_takes_nothing_from_those_who_are_known(flood: Flood) -> None:
     """Anna is served in the middle of it."""
     await flood.send([{"message": updates.message(BORIS, f"/allow {ANNA} Anna")}])

@@ -1,11 +1,13 @@
 """`make mutants`: whether the tests notice what is made wrong.
 
-Picks MUTANTS (200) changes at random in the rooms below, makes one after the other in a copy of the
-project, and runs the tests of its room and the neighbours' until one of them fails: first those
-that name the changed module, then all others. MUTANTS_SEED picks the same again, MUTANTS_WORKERS
-(2) says how many copies work beside each other. A change that no test notices is printed, unless
-`harmless.txt` says in a line why it changes nothing that matters. Exit status 1 where less than
-95 % of the others were noticed, or more than one in ten is called harmless.
+Picks MUTANTS (200) changes at random in the rooms below. First the tests of all rooms run without
+any, and each file of tests says which of the changes it comes past (see `reach.py`). Then one after
+the other is made in a copy of the project, and of its room's tests and the neighbours' those that
+come past it run until one of them fails: first those that name the changed module, then all others,
+the quick ones first. MUTANTS_SEED picks the same again, MUTANTS_WORKERS (2) says how many copies
+work beside each other. A change that no test notices is printed, unless `harmless.txt` says in a
+line why it changes nothing that matters. Exit status 1 where less than 95 % of the others were
+noticed, or more than one in ten is called harmless.
 """
 
 import os
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,7 +30,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from tests.mutants.points import Point, points
+from tests.mutants.points import Point, marked, points
+from tests.mutants.reach import reached
 
 ROOT = Path(__file__).resolve().parents[2]
 HARMLESS = Path(__file__).with_name("harmless.txt")
@@ -51,29 +54,10 @@ _PROOF = (
 
 @dataclass(frozen=True)
 class Room:
-    """What is changed, and which tests have to notice: the room's own first."""
+    """What is changed, and which tests have to notice."""
 
     sources: Sequence[str]
     tests: Sequence[str]
-
-    def by_likelihood(self, root: Path, source: str) -> tuple[Sequence[str], Sequence[str]]:
-        """The tests that name a module, the one that is named after it first; and all others."""
-        package, _, name = source.removesuffix(".py").replace("/", ".").rpartition(".")
-        imports = re.compile(
-            rf"^\s*(from {package}\.{name} import |import {package}\.{name}\b"
-            rf"|from {package} import [^\n]*\b{name}\b)",
-            re.MULTILINE,
-        )
-        named: list[str] = []
-        others: list[str] = []
-        for test in self.files(root):
-            if Path(test).stem in {f"test_{name}", f"test_{package.split('.')[-1]}_{name}"}:
-                named.insert(0, test)
-            elif imports.search((root / test).read_text()):
-                named.append(test)
-            else:
-                others.append(test)
-        return named, others
 
     def files(self, root: Path) -> Iterator[str]:
         for test in self.tests:
@@ -183,31 +167,40 @@ def main() -> int:
     wanted = int(os.environ.get("MUTANTS") or 200)
     workers = int(os.environ.get("MUTANTS_WORKERS") or 2)
     every = [(point, room) for room in ROOMS for point in _points(room)]
-    chosen = random.Random(seed).sample(every, wanted)
+    chosen = dict(enumerate(random.Random(seed).sample(every, wanted), 1))
     harmless = _harmless()
     begin = time.monotonic()
     print(f"{wanted} mutants, seed {seed}; first the tests without any", flush=True)
     with _copies(workers) as copies, ThreadPoolExecutor(workers) as pool:
 
-        def unchanged(share: int) -> str:
+        def come_past(share: int) -> dict[str, tuple[float, set[int]]]:
             with _taken(copies) as copy:
                 tests = list(dict.fromkeys(file for room in ROOMS for file in room.files(copy)))
-                status, said = _pytest(copy, tests[share::workers])
-                return said if status else ""
+                with _marked(copy, {number: point for number, (point, _) in chosen.items()}):
+                    status, said = _pytest(copy, tests[share::workers], "-p", "tests.mutants.reach")
+                if status:
+                    # If the tests fail without a change, they notice nothing.
+                    sys.exit(f"The tests fail without any change:\n{said}")
+                return reached(copy)
 
-        # If the tests fail without a change, they notice nothing.
-        failed = "".join(pool.map(unchanged, range(workers)))
-        if failed:
-            print(f"The tests fail without any change:\n{failed}")
-            return 1
+        past: dict[str, tuple[float, set[int]]] = {}
+        for found in pool.map(come_past, range(workers)):
+            past |= found
+        print(f"        {time.monotonic() - begin:5.0f} s", flush=True)
 
-        def try_one(case: tuple[Point, Room]) -> str | None:
+        def try_one(number: int) -> str | None:
+            point, room = chosen[number]
             with _taken(copies) as copy:
-                return _noticed_by(copy, *case)
+                seconds = {
+                    file: past[file][0]
+                    for file in room.files(copy)
+                    if file in past and number in past[file][1]
+                }
+                return _noticed_by(copy, point, seconds)
 
         excused, missed = [], []
-        found = zip(chosen, pool.map(try_one, chosen), strict=True)
-        for number, ((point, _), noticed) in enumerate(found, 1):
+        for number, noticed in zip(chosen, pool.map(try_one, chosen), strict=True):
+            point, _ = chosen[number]
             if noticed is not None:
                 verdict, why = "noticed ", noticed
             elif point.key in harmless:
@@ -245,14 +238,40 @@ def _harmless() -> dict[str, str]:
     return {key: reason.strip() for key, reason in zip(lines[::2], lines[1::2], strict=True)}
 
 
-def _noticed_by(copy: Path, point: Point, room: Room) -> str | None:
-    """The line that names the first test which fails; None where all pass."""
+def _by_likelihood(
+    copy: Path, source: str, seconds: Mapping[str, float]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The tests that name a module, the one that is named after it first; and all others."""
+    package, _, name = source.removesuffix(".py").replace("/", ".").rpartition(".")
+    imports = re.compile(
+        rf"^\s*(from {package}\.{name} import |import {package}\.{name}\b"
+        rf"|from {package} import [^\n]*\b{name}\b)",
+        re.MULTILINE,
+    )
+    named: list[str] = []
+    others: list[str] = []
+    for test in sorted(seconds, key=seconds.__getitem__):
+        if Path(test).stem in {f"test_{name}", f"test_{package.split('.')[-1]}_{name}"}:
+            named.insert(0, test)
+        elif imports.search((copy / test).read_text()):
+            named.append(test)
+        else:
+            others.append(test)
+    return named, others
+
+
+def _noticed_by(copy: Path, point: Point, seconds: Mapping[str, float]) -> str | None:
+    """The line that names the first test which fails; None where all pass.
+
+    Args:
+        seconds: what each file of tests takes that comes past the change.
+    """
     path = copy / point.path
     source = path.read_text()
     try:
         path.write_text(point.applied(source))
         _date_anew(path)
-        for files in room.by_likelihood(copy, point.path):
+        for files in _by_likelihood(copy, point.path, seconds):
             tests, failed_before = list(files), ""
             while tests:
                 status, said = _pytest(copy, tests)
@@ -276,6 +295,24 @@ def _noticed_by(copy: Path, point: Point, room: Room) -> str | None:
     return None
 
 
+@contextmanager
+def _marked(copy: Path, points: Mapping[int, Point]) -> Iterator[None]:
+    """Says, while it lasts, which tests come past these."""
+    before: dict[Path, str] = {}
+    for file in {point.path for point in points.values()}:
+        path = copy / file
+        before[path] = path.read_text()
+        its_own = {number: point for number, point in points.items() if point.path == file}
+        path.write_text(marked(before[path], its_own))
+        _date_anew(path)
+    try:
+        yield
+    finally:
+        for path, source in before.items():
+            path.write_text(source)
+            _date_anew(path)
+
+
 _moments = count(1_000_000_000)
 
 
@@ -284,7 +321,7 @@ def _date_anew(path: Path) -> None:
     os.utime(path, (moment := next(_moments), moment))
 
 
-def _pytest(root: Path, tests: Sequence[str]) -> tuple[int, str]:
+def _pytest(root: Path, tests: Sequence[str], *options: str) -> tuple[int, str]:
     """Its exit status, and what it said."""
     command = (
         *(sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no"),
@@ -294,7 +331,7 @@ def _pytest(root: Path, tests: Sequence[str]) -> tuple[int, str]:
     # A file, since a pipe stays open for whatever a test leaves behind.
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(
-            (*command, *tests),
+            (*command, *options, *tests),
             cwd=root,
             env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
             stdin=subprocess.DEVNULL,

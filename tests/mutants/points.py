@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -22,6 +22,7 @@ _TURNED = {
 # What is logged is for whoever looks for a cause; no promise hangs on it.
 _LOGGED = re.compile(r"(await )?(log|logger)\.")
 _Span = tuple[int, int]
+_HERE = "(__import__('tests.mutants.here', fromlist=['here']).here(%d) or ("
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Point:
         line: its number, from 1.
         what: the kind of change and the code that is changed, on one line.
         within: the function or class it stands in.
+        node: where the expression or the call stands that is changed.
         span: which characters of the file go.
         by: what comes in their place.
     """
@@ -41,6 +43,7 @@ class Point:
     line: int
     what: str
     within: str
+    node: _Span
     span: _Span
     by: str
 
@@ -57,9 +60,23 @@ class Point:
         return source[:begin] + self.by + source[end:]
 
 
+def marked(source: str, points: Mapping[int, Point]) -> str:
+    """A file that says `here(N)` wherever it comes past one of these, and does the same as ever."""
+    inserted = [
+        piece
+        for number, point in points.items()
+        for piece in ((point.node[0], _HERE % number), (point.node[1], "))"))
+    ]
+    # From the end on, so that places stay; what ends at a place ends before another begins there.
+    for place, words in sorted(inserted, key=lambda piece: (piece[0], piece[1] != "))"))[::-1]:
+        source = source[:place] + words + source[place:]
+    return source
+
+
 def points(root: Path, path: str) -> Iterator[Point]:
     """All changes that can be made to a file, in the order of its lines."""
     source = (root / path).read_text()
+    text = _Text(source)
 
     def walk(node: ast.AST, within: str) -> Iterator[Point]:
         for child in ast.iter_child_nodes(node):
@@ -70,9 +87,9 @@ def points(root: Path, path: str) -> Iterator[Point]:
                 continue
             if isinstance(child, ast.expr | ast.stmt):
                 shown = child.test if isinstance(child, ast.If) else child
-                for kind, span, by in _changes(_Text(source), child):
+                for kind, span, by in _changes(text, child):
                     words = f"{kind}: {ast.unparse(shown)}"
-                    yield Point(path, child.lineno, words, within, span, by)
+                    yield Point(path, child.lineno, words, within, text.span(shown), span, by)
             yield from walk(child, within)
 
     yield from walk(ast.parse(source), "")

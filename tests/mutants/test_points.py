@@ -1,8 +1,10 @@
 """What is made wrong, and that nothing else is."""
 
+import ast
+import re
 from pathlib import Path
 
-from tests.mutants.points import points
+from tests.mutants.points import marked, points
 
 _SOURCE = """\
 class Door:
@@ -46,3 +48,16 @@ def test_every_kind_of_change(tmp_path: Path) -> None:
     assert {point.within for point in found.values()} == {"Door.opens"}
     assert found["turned: a < b"].key == "door.py Door.opens: turned: a < b"
     assert found["turned: a < b"].line == 12
+
+
+def test_a_marked_file_says_what_it_comes_past_and_does_the_same() -> None:
+    root = Path(__file__).parents[2]
+    sources = [str(path.relative_to(root)) for path in sorted(root.glob("bot/access/*.py"))[::8]]
+    places = {file: list(points(root, file)) for file in sources}
+
+    for file, every in places.items():
+        source = (root / file).read_text()
+        text = marked(source, dict(enumerate(every)))
+        compile(text, file, "exec")
+        unmarked = re.sub(r"\(__import__\(.*?\)\.here\(\d+\) or \(", "((", text)
+        assert ast.dump(ast.parse(unmarked)) == ast.dump(ast.parse(source))

@@ -103,6 +103,7 @@ def test_a_ca_that_signs_nothing_here() -> None:
         matching_algorithm(certificate)
 
 
+@pytest.mark.long
 @needs_openssl
 @pytest.mark.parametrize("algorithm", list(KeyAlgorithm))
 @pytest.mark.parametrize("purpose", ["client", "server"])

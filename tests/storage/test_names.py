@@ -104,6 +104,7 @@ async def test_a_new_name_takes_the_place_of_the_old_one(database: Database) -> 
         assert [one.id for one in await tx.people.with_words(["smith"], limit=5)] == [ANNA]
 
 
+@pytest.mark.long
 async def test_only_the_last_strangers_are_kept(database: Database) -> None:
     async with database.writing() as tx:
         for number in range(1, 1011):

@@ -3,6 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from storage.audit_records import AuditEntry
 from storage.database import open_database, sqlite_url
 from tests.storage.kit import answers, open_copy, start_python, start_together
@@ -85,6 +87,7 @@ async def test_processes_that_append_at_once_never_fork_the_audit_chain(
     await database.close()
 
 
+@pytest.mark.long
 def test_processes_that_open_a_new_database_at_once_both_succeed(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     processes = [start_python(_OPEN, str(sqlite_url(path))) for _ in range(_PROCESSES)]

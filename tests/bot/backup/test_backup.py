@@ -88,6 +88,7 @@ async def test_what_is_in_the_log_only_is_in_it(company: Company, office: Office
             assert found.execute("SELECT name FROM people").fetchall() == [("Committed",)]
 
 
+@pytest.mark.long
 async def test_its_file_is_closed_whatever_the_mask(company: Company, office: Office) -> None:
     target = company.folder / "a.age"
     before = os.umask(0)

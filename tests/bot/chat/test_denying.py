@@ -51,6 +51,7 @@ async def test_the_reasons_are_below_the_card(desk: Desk) -> None:
     assert await reason(desk) == (None, None)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("asked")
 async def test_words_below_a_card_are_asked_back(desk: Desk) -> None:
     """An answer to a card may be anything: 'ok' is not to be a no."""

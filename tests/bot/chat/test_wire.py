@@ -200,6 +200,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(st.lists(_JSON), st.booleans())
 def test_any_list_is_taken_apart(result: list[object], ascii_only: bool) -> None:

@@ -109,6 +109,7 @@ async def test_each_list_has_who_is_for_others_and_who_is_to_come(
     assert (await company.vpnbot("revoke", f"serial:{serial}")).out.startswith("Revoked")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("rome")
 async def test_a_server_that_hangs_holds_up_nobody_and_is_named(
     company: Company, office: Office

@@ -61,6 +61,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 # --- the whole ------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_all_is_well(company: Company) -> None:
     ran = await company.vpnbot("doctor")
     assert (ran.code, ran.err, findings(ran)) == (0, "", [])
@@ -133,6 +134,7 @@ async def test_a_wrong_setting(company: Company) -> None:
     assert "soon" not in ran.out
 
 
+@pytest.mark.long
 @NEEDS_ROOT
 async def test_root_acts_as_the_owner(company: Company, folder: Path) -> None:
     """What only root can read is no good to the bot."""

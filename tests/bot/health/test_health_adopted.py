@@ -108,6 +108,7 @@ async def _server(home: Path, around: Surroundings) -> Server:
     )
 
 
+@pytest.mark.long
 async def test_one_that_is_well(rome: Adopted) -> None:
     """It has no tls key, and needs none; and whoever is in no books may be a router."""
     (rome.folder / "live/ccd/router").touch()

@@ -122,6 +122,7 @@ def assert_said(wrong: list[str], *words: str) -> None:
         assert any(each in line for line in wrong), (each, wrong)
 
 
+@pytest.mark.long
 async def test_modes_and_what_is_lost_on_the_server() -> None:
     async with _operator() as operator:
         office, company = operator.office, operator.company

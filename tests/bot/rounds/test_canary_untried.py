@@ -85,6 +85,7 @@ async def test_by_a_clock_in_doubt_nothing_is_signed(
     assert seen.untried is Untried.CLOCK
 
 
+@pytest.mark.long
 async def test_what_could_not_be_made_ready_is_not_drawn_anew_with_each_round(
     company: Company, office: Office, round_: CanaryRound, machine: Machine
 ) -> None:

@@ -147,6 +147,7 @@ async def test_switched_off_nothing_of_it_stays(
     assert (await in_use(office), await look(office)) == ({}, None)
 
 
+@pytest.mark.long
 async def test_a_server_that_is_taken_out_is_forgotten(
     company: Company, office: Office, round_: CanaryRound, machine: Machine
 ) -> None:
@@ -161,6 +162,7 @@ async def test_a_server_that_is_taken_out_is_forgotten(
     assert await in_use(office, ROME) == {}
 
 
+@pytest.mark.long
 async def test_nothing_is_remembered_of_a_server_that_was_taken_out(
     company: Company,
     office: Office,

@@ -119,6 +119,7 @@ async def test_one_of_ours_that_is_of_no_use_is_replaced_too(
     assert (await notices(office)).count("crl_replaced") == 1
 
 
+@pytest.mark.long
 async def test_a_folder_that_shuts_openvpn_out_is_told_of_once(
     company: Company, office: Office, machine: Machine, keeper: Keeper
 ) -> None:

@@ -63,6 +63,7 @@ async def test_another_machine_is_not_taken_for_it(
         assert (ssh["address"], ssh["host_key"]) == (here, sshd.host_key)
 
 
+@pytest.mark.long
 async def test_not_where_another_server_is(company: Company, office: Office, sshd: Sshd) -> None:
     await company.add_server(ROME, 1196)
     port = (await server_of(office)).listen_port

@@ -105,6 +105,7 @@ async def test_everything_by_flags(newcomer: Newcomer) -> None:
     assert "  3. vpnbot doctor" in left, again
 
 
+@pytest.mark.long
 async def test_what_nobody_has_started_stays_on_the_list(newcomer: Newcomer) -> None:
     await newcomer.init()
     for again in (await newcomer.vpnbot("init", "--yes"), await newcomer.vpnbot("init", "--yes")):
@@ -113,6 +114,7 @@ async def test_what_nobody_has_started_stays_on_the_list(newcomer: Newcomer) -> 
         assert str(newcomer.keep / "office" / "vpnbot-openvpn-office.service") in left
 
 
+@pytest.mark.long
 async def test_again_it_keeps_what_is_there(newcomer: Newcomer) -> None:
     await newcomer.init()
     home = newcomer.home
@@ -165,6 +167,7 @@ async def test_it_goes_on_where_it_stopped(newcomer: Newcomer) -> None:
     assert f"systemctl link {newcomer.keep / 'office'}/" in ran.out
 
 
+@pytest.mark.long
 async def test_a_missing_flag(newcomer: Newcomer) -> None:
     """At the same time: none of them makes anything that could be in the way of another."""
     flags = list(newcomer.flags)
@@ -197,6 +200,7 @@ async def test_a_token_that_telegram_does_not_know(newcomer: Newcomer) -> None:
     newcomer.refuses(await newcomer.init(), "Telegram doesn't know the token")
 
 
+@pytest.mark.long
 async def test_without_a_network(newcomer: Newcomer) -> None:
     newcomer.url = "http://127.0.0.1:9"
     ran = await newcomer.init()

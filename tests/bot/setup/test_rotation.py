@@ -113,6 +113,7 @@ async def _done(office: Office) -> RotationState:
     return RotationState(last, ())
 
 
+@pytest.mark.long
 async def test_a_server_that_cannot_be_asked_holds_it_up(
     staffed: tuple[Company, StandIn], office: Office
 ) -> None:

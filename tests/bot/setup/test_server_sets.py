@@ -7,6 +7,7 @@ from tests.company import Company
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest.mark.long
 async def test_a_key_that_has_left_stays(company: Company) -> None:
     """Its folder was being written, or it lies in an archive: that counts, not whether it runs."""
     for name, port in (("paris", 1195), ("rome", 1196)):
