@@ -11,7 +11,7 @@ import sys
 import time
 
 from tests.bench.elsewhere import elsewhere_missing, open_folder_for_all
-from tests.bench.process import memory_of, processor_s
+from tests.bench.process import own_memory_of, processor_s
 from tests.elsewhere import far_company
 from tests.forks import VPNBOT
 
@@ -34,8 +34,7 @@ async def _at_rest(servers: int) -> tuple[float, float]:
             began, before = time.monotonic(), processor_s(pid)
             await asyncio.sleep(60 * _MINUTES)
             took = time.monotonic() - began
-            _, pss = memory_of(pid)
-            return (processor_s(pid) - before) / took, pss
+            return (processor_s(pid) - before) / took, own_memory_of(pid)
 
 
 async def _main(servers: int) -> None:

@@ -38,9 +38,19 @@ async def python_that_runs(statement: str) -> float:
 
 def memory_of(pid: int) -> tuple[float, float]:
     """RSS and PSS: MiB."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    kib = {line.split()[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
+    kib = _rollup(pid)
     return kib["Rss:"] / _KIB_IN_MIB, kib["Pss:"] / _KIB_IN_MIB
+
+
+def own_memory_of(pid: int) -> float:
+    """What it shares with no other process, whatever others run: MiB."""
+    kib = _rollup(pid)
+    return (kib["Private_Clean:"] + kib["Private_Dirty:"]) / _KIB_IN_MIB
+
+
+def _rollup(pid: int) -> dict[str, int]:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return {line.split()[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
 
 
 def processor_s(pid: int) -> float:
