@@ -10,6 +10,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.errors import DamagedCrl, ForeignCrl
 from pki.extensions import extension_of
+from pki.issuer_names import same_name
 from pki.key_ids import authority_key_id, authority_public_key
 from pki.serial import SerialNumber
 
@@ -121,7 +122,7 @@ def _read_of(issuer: x509.Certificate, pem: bytes) -> CrlFacts:
     crl = _of(issuer, pem)  # (1)
     try:
         facts = _facts(crl)  # (2)
-        is_named = crl.issuer == issuer.subject
+        is_named = same_name(crl.issuer, issuer.subject)
         is_signed = is_named and crl.is_signature_valid(authority_public_key(issuer))
         key_id = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
@@ -195,9 +196,9 @@ def _of(issuer: x509.Certificate, pem: bytes) -> x509.CertificateRevocationList:
 
 
 def _may_be_of(issuer: x509.Certificate, crl: x509.CertificateRevocationList) -> bool:
-    if crl.issuer != issuer.subject:
-        return False
     try:
+        if not same_name(crl.issuer, issuer.subject):
+            return False
         named = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     except (ValueError, x509.DuplicateExtension) as error:
         raise DamagedCrl("The file isn't a whole CRL; publish it again.") from error

@@ -9,7 +9,5 @@ Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
 def extension_of(extensions: x509.Extensions, kind: type[Extension]) -> Extension | None:
     """The extension of this kind; None where there is none."""
-    try:
-        return extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+    # Where there is none, the library's own way ends in an exception, which takes its time.
+    return next((one.value for one in extensions if isinstance(one.value, kind)), None)

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki.crl import NUMBER_BITS, Revocation, reason_flag, revocation_of
 from pki.errors import DamagedCrl
 from pki.extensions import extension_of
+from pki.issuer_names import same_name
 from pki.key_ids import authority_key_id, authority_public_key
 from pki.serial import SERIAL_BITS
 
@@ -120,7 +121,7 @@ def _by_key(lists: Iterable[FoundCrl]) -> dict[tuple[str, bytes | None], list[Fo
 
 
 def _read(crl: x509.CertificateRevocationList, issuers: Sequence[x509.Certificate]) -> FoundCrl:
-    named_like = [issuer for issuer in issuers if crl.issuer == issuer.subject]
+    named_like = [issuer for issuer in issuers if same_name(crl.issuer, issuer.subject)]
     is_ours = any(_is_signed_by(crl, issuer, has_name=issuer in named_like) for issuer in issuers)
     named = extension_of(crl.extensions, x509.AuthorityKeyIdentifier)
     key_id = None if named is None else named.key_identifier

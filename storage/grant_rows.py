@@ -1,4 +1,4 @@
-"""How a grant is read: its row, and one for each of its places beside it."""
+"""How a grant is stored, and read: its row, and one for each of its places beside it."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -7,12 +7,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, select
 
 from storage import tables
+from storage.name_keys import name_key
 from storage.records import EndReason, Grant, GrantState, Pause, Place
 from storage.repository import values_of
 
 _grants = tables.grants
 _places = tables.grant_places
-_COLUMNS = [_grants.c[name] for name in Grant.__slots__ if name != "places"]
+_STORED = tuple(name for name in Grant.__slots__ if name != "places")
+_COLUMNS = [_grants.c[name] for name in _STORED]
 _PLACE, _ADDRESS = "place_server", "place_address"
 
 
@@ -41,3 +43,11 @@ def _grant(rows: Sequence[Row[Any]]) -> Grant:
     for name, kind in (("end_reason", EndReason), ("pause", Pause)):
         values[name] = None if values[name] is None else kind(values[name])
     return Grant(**values)
+
+
+def stored(grant: Grant) -> dict[str, Any]:
+    """The values of its row."""
+    # `asdict` copies deeply, which takes seconds for a whole CA.
+    values: dict[str, Any] = {name: getattr(grant, name) for name in _STORED}
+    values["name_key"] = None if grant.imported_at is None else name_key(grant.common_name)
+    return values

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     func,
     insert,
     literal,
@@ -22,8 +23,8 @@ from storage import tables
 from storage.addresses import Addresses
 from storage.batches import batches
 from storage.connection import AsyncConnection
-from storage.grant_rows import grants_of, selected
-from storage.name_keys import name_key, words_of
+from storage.grant_rows import grants_of, selected, stored
+from storage.name_keys import words_of
 from storage.name_tables import certificate_words as _words
 from storage.proofs import DROPPED
 from storage.records import (
@@ -53,7 +54,6 @@ _BY_ID = selected(_grants.c.id == bindparam("grant_id"))
 _OF_USER = selected(_grants.c.user_id == bindparam("user_id"))
 _SOME = selected(_grants.c.id.in_(bindparam("grants", expanding=True)))
 _ADD = insert(_grants)
-_STORED = tuple(name for name in Grant.__slots__ if name != "places")
 _ADD_PLACES = insert(_places)
 _ADD_WORDS = insert(_words)
 _ON_THE_WAY = selected(_grants.c.state.in_((GrantState.RESERVED, GrantState.ISSUED)))
@@ -66,10 +66,12 @@ _NOT_TO_GIVE = (
         or_(_grants.c.state.in_(UNPROVED_STATES), _grants.c.proved_at > bindparam("rested_since")),
     )
 )
+# Not by the index of states, which has all that are live.
+_NOT_OVER_OF_FEW = _grants.c.state.not_in(PROVED_STATES)
 _OF_USERS = selected(
     _grants.c.user_id.in_(bindparam("users", expanding=True)),
     or_(
-        _grants.c.state.in_(UNPROVED_STATES),
+        _NOT_OVER_OF_FEW,
         and_(
             _grants.c.not_after > bindparam("now"),
             _grants.c.id.in_(select(_proofs.c.grant_id).where(_proofs.c.proved.is_(False))),
@@ -114,7 +116,7 @@ class Grants(Repository):
         """Stores grants without places, as imported ones are: tens of thousands at a time."""
         if not grants:
             return
-        await self._connection.execute(_ADD, [_values(grant) for grant in grants])
+        await self._connection.execute(_ADD, [stored(grant) for grant in grants])
         words = [
             {"word": word, "grant_id": grant.id}
             for grant in grants
@@ -164,7 +166,7 @@ class Grants(Repository):
 
     async def live_on(self, server: ServerName) -> Sequence[Grant]:
         """Live grants that were given for this server, also together with others."""
-        return await self._where(_grants.c.id.in_(_with_place(server)), _LIVE)
+        return await self._where(_has_place(server), _LIVE)
 
     async def live_as(self, name: ServerName) -> Sequence[Grant]:
         """Live grants that were given under this name, of a server or a set."""
@@ -172,11 +174,7 @@ class Grants(Repository):
 
     async def for_others(self, server: ServerName) -> Sequence[Grant]:
         """Live grants that were given for other servers only, so they open nothing here."""
-        return await self._where(
-            _grants.c.id.not_in(_with_place(server)),
-            _grants.c.imported_at.is_(None),
-            _LIVE,
-        )
+        return await self._where(~_has_place(server), _grants.c.imported_at.is_(None), _LIVE)
 
     async def live_for(self, server: ServerName) -> Sequence[Grant]:
         """Whoever may open this server: those of `live_on`, and imported clients' ones."""
@@ -196,15 +194,16 @@ class Grants(Repository):
                 ones are among them whatever their name: see `vpn.names.look_alike`.
         """
         may_be = or_(_LET_IN, _grants.c.pause == Pause.PAUSING)
-        there = (*_opening(server), _grants.c.state.in_(UNPROVED_STATES), may_be)
+        there = (*_opening(server), may_be)
+        not_over = _grants.c.state.in_(UNPROVED_STATES)
         if names is None:
-            return await self._where(*there)
+            return await self._where(*there, not_over)
         known: dict[GrantId, Grant] = {}
         for some in batches(names):
             called = _grants.c.common_name.in_(some)
-            known |= {grant.id: grant for grant in await self._where(*there, called)}
+            known |= {one.id: one for one in await self._where(*there, called, _NOT_OVER_OF_FEW)}
         if any("_" in name for name in names):
-            known |= {grant.id: grant for grant in await self._where(*there, _IMPORTED)}
+            known |= {one.id: one for one in await self._where(*there, not_over, _IMPORTED)}
         return [*known.values()]
 
     async def imported(self) -> Sequence[Grant]:
@@ -435,8 +434,9 @@ class Grants(Repository):
 
     async def waiting_on(self, server: ServerName) -> Sequence[Grant]:
         """Live grants that a server has not taken in yet, although their profiles are out."""
-        waits = _with_place(server).where(_places.c.waiting_since.is_not(None))
-        return await self._where(_grants.c.id.in_(waits), _LIVE, _LET_IN)
+        waits = (_places.c.server == server, _places.c.waiting_since.is_not(None))
+        waiting = _grants.c.id.in_(select(_places.c.grant_id).where(*waits))
+        return await self._where(waiting, _LIVE, _LET_IN)
 
     async def prove(self, grant_id: GrantId, after: GrantState, at: datetime) -> bool:
         """REVOKING to REVOKED or EXPIRED; False if it was proved before."""
@@ -464,8 +464,10 @@ class Grants(Repository):
         return grants_of(await self._connection.execute(statement, values))
 
 
-def _with_place(server: ServerName) -> Select[tuple[str]]:
-    return select(_places.c.grant_id).where(_places.c.server == server)
+def _has_place(server: ServerName) -> ColumnElement[bool]:
+    """Looked up for each grant: a list of all that ever had one there would be made each time."""
+    place = _places.alias()
+    return exists().where(place.c.grant_id == _grants.c.id, place.c.server == server)
 
 
 def unproved_for_good(now: datetime) -> ColumnElement[bool]:
@@ -489,12 +491,5 @@ def _unproved(now: datetime) -> ColumnElement[bool]:
 
 def _opening(server: ServerName) -> tuple[ColumnElement[bool], ...]:
     """Grants for this server, and imported clients' ones, which may be used on any server."""
-    here = or_(_grants.c.id.in_(_with_place(server)), _grants.c.server.is_(None))
+    here = or_(_has_place(server), _grants.c.server.is_(None))
     return here, _FOR_CLIENTS
-
-
-def _values(grant: Grant) -> dict[str, Any]:
-    # `asdict` copies deeply, which takes seconds for a whole CA.
-    values: dict[str, Any] = {name: getattr(grant, name) for name in _STORED}
-    values["name_key"] = None if grant.imported_at is None else name_key(grant.common_name)
-    return values

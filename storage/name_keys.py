@@ -26,7 +26,8 @@ _DASH = "Pd"
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u02b9\u00b4\u0060", "'"))
 _KEY_LENGTH = 160
 _WORD_LENGTH = 64
-_WORDS = 12
+# So many words of one person are kept.
+MOST_WORDS = 12
 
 
 def seen(text: str) -> str:
@@ -75,4 +76,4 @@ def person_words(name: str, username: str | None) -> frozenset[str]:
     """All words by which somebody is searched: also `apetrova`, as certificates often have it."""
     said = words_of(name)
     initial = {said[0][0] + said[-1]} if len(said) > 1 else set()
-    return frozenset([*said, *initial, *words_of(username or "")][:_WORDS])
+    return frozenset([*said, *initial, *words_of(username or "")][:MOST_WORDS])

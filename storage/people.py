@@ -25,7 +25,7 @@ from sqlalchemy import (
 from storage import tables
 from storage.batches import batches
 from storage.grants import unproved_for_good
-from storage.name_keys import name_key, person_words, username_key
+from storage.name_keys import MOST_WORDS, name_key, person_words, username_key
 from storage.name_tables import newcomers as _newcomers
 from storage.name_tables import person_words as _words
 from storage.records import UNPROVED_STATES, Person, UserId
@@ -298,24 +298,57 @@ class People(Repository):
         Where few have anything, those are looked for; where many have, everybody is looked at in
         turn until there are enough.
         """
-        few = select(_grants.c.id).where(_MAY_BE_ENDED, _HELD).limit(_FEW)
-        count = await self._connection.scalar(select(func.count()).select_from(few.subquery()))
-        dropped = select(_grants.c.user_id).where(unproved_for_good(now))
-        if int(count or 0) < _FEW:
-            held = select(_grants.c.user_id).where(_MAY_BE_ENDED, _HELD)
-            has = or_(_people.c.id.in_(held), _people.c.id.in_(dropped))
-        else:
-            theirs = exists().where(_grants.c.user_id == _people.c.id, _MAY_BE_ENDED, _HELD)
-            has = or_(theirs, _people.c.id.in_(dropped))
-        named = [_people.c.id.in_(await self._ids(words))] if words else []
+        found = await self._ids(words) if words else None
+        return await self._with_access(now, found, offset=offset, limit=limit)
+
+    async def some_with_access(
+        self, now: datetime, words: Sequence[str], *, limit: int
+    ) -> Sequence[Person]:
+        """Some of those whom `with_access` finds by these words.
+
+        Of a word that many have, nobody is looked at once there are enough: so whoever does not
+        need the first ones by name does not pay for putting thousands in order.
+        """
+        found = await self._ids(words)
+        if isinstance(found, list):
+            return await self._with_access(now, found, offset=0, limit=limit)
+        may_be_ended = await self._may_be_ended(_words.c.user_id, now)
+        in_turn = found.where(may_be_ended).order_by(_words.c.word, _words.c.user_id)
+        # Each of them once for each of their words that fits.
+        rows = await self._connection.execute(in_turn.limit(limit * MOST_WORDS))
+        return await self._where(_people.c.id.in_(list(dict.fromkeys(rows.scalars()))[:limit]))
+
+    async def _with_access(
+        self,
+        now: datetime,
+        among: list[UserId] | Select[tuple[UserId]] | None,
+        *,
+        offset: int,
+        limit: int,
+    ) -> Sequence[Person]:
+        may_be_ended = await self._may_be_ended(_people.c.id, now)
+        named = [] if among is None else [_people.c.id.in_(among)]
         rows = await self._connection.execute(
             select(*_COLUMNS)
-            .where(has, *named)
+            .where(may_be_ended, *named)
             .order_by(_people.c.name_key, _people.c.id)
             .offset(offset)
             .limit(limit)
         )
         return [_person(row) for row in rows]
+
+    async def _may_be_ended(
+        self, account: ColumnElement[UserId], now: datetime
+    ) -> ColumnElement[bool]:
+        """Whether this account has something that could be ended."""
+        few = select(_grants.c.id).where(_MAY_BE_ENDED, _HELD).limit(_FEW)
+        count = await self._connection.scalar(select(func.count()).select_from(few.subquery()))
+        dropped = select(_grants.c.user_id).where(unproved_for_good(now))
+        if int(count or 0) < _FEW:
+            held = select(_grants.c.user_id).where(_MAY_BE_ENDED, _HELD)
+            return or_(account.in_(held), account.in_(dropped))
+        theirs = exists().where(_grants.c.user_id == account, _MAY_BE_ENDED, _HELD)
+        return or_(theirs, account.in_(dropped))
 
     async def _ids(
         self, words: Sequence[str], *, whole: bool = False

@@ -218,7 +218,7 @@ def _import_all() -> None:
     for name in ("bot.run", "bot.showcase", "alembic.command", "rich.table"):
         importlib.import_module(name)
     importlib.import_module("storage.transaction").import_repositories()
-    for command in importlib.import_module("bot.cli.main").COMMANDS:
+    for command in importlib.import_module("bot.cli.program").COMMANDS:
         command.command()
     gc.collect()
     gc.freeze()

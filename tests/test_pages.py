@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from bot.access.durations import parse_duration
-from bot.cli.main import COMMANDS
+from bot.cli.program import COMMANDS
 from bot.process.env_file import env_values, read_env
 from bot.settings import PREFIX, Settings
 from tests.bench import page

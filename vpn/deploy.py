@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pki.key_ids import Issuers
@@ -24,6 +22,12 @@ from vpn.configuration.server import (
 )
 from vpn.configuration.sets_script import firewall_path, render_sets_script
 from vpn.errors import DirectoryInUse, HostError, PortInUse
+from vpn.host.certificates import (
+    certificates_in,
+    is_issued_by,
+    key_fits,
+    parse_certificate,
+)
 from vpn.host.interface import BY_OTHERS, NO_PROGRAM, ROOT, ServerHost
 from vpn.host.machine import changed_since_start, port_in_use
 from vpn.host.permissions import account_problem, owner_of, shut_out_above
@@ -195,16 +199,6 @@ def _commands(spec: ServerSpec, changed: Set[str], *, restart_needed: bool) -> l
     return commands
 
 
-async def certificate_end(host: ServerHost, path: str = CERTIFICATE) -> datetime | None:
-    """When the server's certificate ends; None where there is none to be read.
-
-    Raises:
-        HostError: the folder could not be looked at.
-    """
-    certificate = _parse_certificate(await host.read(path))
-    return certificate.not_valid_after_utc if certificate else None
-
-
 async def is_home_of(host: ServerHost, name: str, issuers: Issuers) -> bool:
     """Whether root has deployed this server here before, for this CA, or for one of two.
 
@@ -220,14 +214,6 @@ async def is_home_of(host: ServerHost, name: str, issuers: Issuers) -> bool:
             return False
     trusted = certificates_in(await host.read(CA_CERTIFICATE))
     return any(certificate in issuers for certificate in trusted)
-
-
-def certificates_in(pem: bytes | None) -> tuple[x509.Certificate, ...]:
-    """All of a file, in their order; none where one of them cannot be read."""
-    try:
-        return tuple(x509.load_pem_x509_certificates(pem or b""))
-    except ValueError:
-        return ()
 
 
 async def check_place(
@@ -335,7 +321,7 @@ async def _identity_in_place(
     """What the folder has, where it can stay: ours, matching, and not about to end."""
     certificate_pem = await host.read(CERTIFICATE)
     key_pem = await host.read(PRIVATE_KEY)
-    certificate = _parse_certificate(certificate_pem)
+    certificate = parse_certificate(certificate_pem)
     if certificate is None or certificate_pem is None or key_pem is None:
         return None
     issuer = x509.load_pem_x509_certificate(ca_pem.encode())
@@ -356,24 +342,6 @@ def ends_soon(certificate: x509.Certificate, issuer: x509.Certificate, now: date
     return now >= end - SERVER_CERTIFICATE_RENEW_BEFORE and end < issuer.not_valid_after_utc
 
 
-def _parse_certificate(pem: bytes | None) -> x509.Certificate | None:
-    if pem is None:
-        return None
-    try:
-        return x509.load_pem_x509_certificate(pem)
-    except ValueError:
-        return None
-
-
-def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether the issuer's key has signed it, in the issuer's name."""
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
 def _is_server_certificate(certificate: x509.Certificate, name: CommonName) -> bool:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     try:
@@ -381,12 +349,3 @@ def _is_server_certificate(certificate: x509.Certificate, name: CommonName) -> b
     except (x509.ExtensionNotFound, ValueError):
         return False
     return [n.value for n in names] == [name] and ExtendedKeyUsageOID.SERVER_AUTH in usage
-
-
-def key_fits(certificate: x509.Certificate, key_pem: bytes) -> bool:
-    """Whether this is the certificate's own key, unencrypted."""
-    try:
-        key = load_pem_private_key(key_pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return key.public_key() == certificate.public_key()

@@ -96,6 +96,7 @@ class Tap(StrEnum):
     ALLOW_YES = "aly"
     PICKED_YES = "pk"
     ASK = "as"
+    INVITATIONS = "iv"
     WITHDRAW = "wd"
     JOIN = "jn"
     JOIN_YES = "jny"
@@ -287,6 +288,7 @@ _CARRIES: dict[str, tuple[str, ...]] = {
     Tap.ALLOW_YES: ("person", "digest?"),
     Tap.PICKED_YES: ("update", "digest"),
     Tap.ASK: (),
+    Tap.INVITATIONS: ("page",),
     Tap.WITHDRAW: ("invitation",),
     Tap.JOIN: (),
     Tap.JOIN_YES: ("person", "since"),

@@ -6,7 +6,7 @@ from bot import limits
 from bot.access import invitations, messages
 from bot.access.case import Case
 from bot.access.permission import Act, require
-from bot.chat import buttons, views
+from bot.chat import buttons, views, whom
 from bot.chat.buttons import Button, Meant, Style, Tap
 from bot.chat.scene import SILENT, Reply, Scene
 from bot.chat.views import View
@@ -27,6 +27,12 @@ async def invite(scene: Scene, rest: str) -> Reply:
     made = await invitations.make(scene.case, name, groups)
     await messages.invitation(scene.case, scene.user_id, made.id)
     return SILENT
+
+
+async def turn(scene: Scene, meant: Meant) -> Reply:
+    """Another part of the list."""
+    require(scene.actor, Act.MANAGE_PEOPLE)
+    return Reply(await _listing(scene, meant.page or 0), edit=True)
 
 
 async def withdraw(scene: Scene, meant: Meant) -> Reply:
@@ -78,8 +84,11 @@ def as_it_is(made: Invitation, now: datetime) -> View:
     return View(fill(said, name=made.name, used=used))
 
 
-async def _listing(scene: Scene) -> View:
+async def _listing(scene: Scene, offset: int = 0) -> View:
     found = await scene.tx.invitations.open(scene.case.now)
+    if offset >= len(found):  # withdrawn since, or used
+        offset = 0
+    page = found[offset:][: views.BUTTONS_SHOWN]
     entries = [
         fill(
             words.INVITATION_LINE_GROUPS if one.groups else words.INVITATION_LINE,
@@ -88,17 +97,20 @@ async def _listing(scene: Scene) -> View:
             until=moment(one.ends_at),
             admin=one.made_by_name,
         )
-        for one in found
+        for one in page
     ]
-    shown = min(fitting(entries, limits.ROOM), views.BUTTONS_SHOWN)
+    shown = fitting(entries, limits.ROOM)
     text = blocks(
         fill(words.INVITATIONS, count=len(found)) if found else "",
         lines(*entries[:shown]),
-        views.more(len(found), "user invitations", shown=shown),
+        whom.part(offset, shown, len(found)),
         words.USAGE_INVITE,
     )
     rows = tuple(
         (Button(words.BUTTON_WITHDRAW.format(name=one.name), buttons.data(Tap.WITHDRAW, one.id)),)
-        for one in found[:shown]
+        for one in page[:shown]
     )
-    return View(text, rows)
+    is_last = offset + shown >= len(found)
+    size = views.BUTTONS_SHOWN
+    around = whom.turning(Tap.INVITATIONS, offset, shown, size, is_last=is_last)
+    return View(text, (*rows, *around))

@@ -123,8 +123,8 @@ async def _grants_of(scene: Scene, fits: Fits, said: str) -> Reply:
 async def _grants_by_words(scene: Scene, wanted: Sequence[str], offset: int) -> Reply | None:
     """Soonest end first; None where nobody has these words."""
     # Whoever has nothing would only take the place of somebody who has.
-    with_access = await scene.tx.people.with_access(
-        scene.case.now, wanted, offset=0, limit=_FOUND_AT_MOST + 1
+    with_access = await scene.tx.people.some_with_access(
+        scene.case.now, wanted, limit=_FOUND_AT_MOST + 1
     )
     people = with_access[:_FOUND_AT_MOST]
     nobodys = await whom.nobodys_like(scene, wanted)
@@ -177,7 +177,7 @@ async def _grants_page(
     text = blocks(
         fill(words.GRANTS_COUNT, count=count),
         *entries[:shown],
-        views.more(count, "grant list", shown=shown) if is_all else _part(offset, shown, count),
+        views.more(count, "grant list", shown=shown) if is_all else whom.part(offset, shown, count),
     )
     if is_all:
         return View(text)
@@ -209,7 +209,7 @@ async def _all_users(
         admins,
         fill(words.USERS_COUNT, count=count),
         lines(*entries[:shown]),
-        _part(offset, shown, count),
+        whom.part(offset, shown, count),
         others,
     )
     is_last = offset + shown >= count
@@ -268,7 +268,9 @@ async def _cards(scene: Scene, offset: int) -> Reply:
         return SILENT
     if not waiting:
         return Reply(View(Html(words.PENDING_NONE)))
-    head = View(blocks(fill(words.PENDING_COUNT, count=count), _part(offset, len(waiting), count)))
+    head = View(
+        blocks(fill(words.PENDING_COUNT, count=count), whom.part(offset, len(waiting), count))
+    )
     await post(scene.tx, scene.chat, head, scene.case.now)
     for request in waiting:
         await messages.private_card(scene.case, scene.user_id, request.id)
@@ -291,13 +293,6 @@ async def _begin_later(scene: Scene) -> bool:
     for request in found[:CARDS_SHOWN]:
         await messages.private_card(scene.case, scene.user_id, request.id)
     return bool(found)
-
-
-def _part(offset: int, shown: int, count: int) -> Html:
-    """Which part of a list it is; nothing where that is all of it."""
-    if shown >= count:
-        return Html("")
-    return fill(words.PART, first=offset + 1, last=offset + shown, total=count)
 
 
 def _edited(reply: Reply) -> Reply:

@@ -363,6 +363,7 @@ ACTIONS: dict[Tap, Callable[[Scene, Meant], Awaitable[Reply]]] = {
     Tap.ALLOW_YES: _allow,
     Tap.PICKED_YES: picking.answered,
     Tap.ASK: _ask,
+    Tap.INVITATIONS: invitations.turn,
     Tap.WITHDRAW: invitations.withdraw,
     Tap.JOIN: joining.ask,
     Tap.JOIN_YES: joining.answer,

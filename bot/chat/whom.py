@@ -130,6 +130,13 @@ def words_in(search: str) -> tuple[str, ...]:
     return tuple(word for word in search.split("+") if word)
 
 
+def part(offset: int, shown: int, count: int) -> Html:
+    """Which part of a list it is; nothing where that is all of it."""
+    if shown >= count:
+        return Html("")
+    return fill(words.PART, first=offset + 1, last=offset + shown, total=count)
+
+
 def turning(
     tap: Tap, offset: int, shown: int, size: int, search: str = "", *, is_last: bool
 ) -> Keyboard:

@@ -13,7 +13,7 @@ from typing import Any
 from typer.main import get_group
 
 from bot.cli.later import Later
-from bot.cli.main import COMMANDS, app
+from bot.cli.program import COMMANDS, app
 from bot.cli.version import installed
 
 # Where they go, below `/usr/local/share` for example; with the shell that reads them.

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from bot.access import who
 from bot.cli.printing import show_parts
 from bot.cli.shared import AsJson, Limit, operator, stamp, with_core
 from bot.core import Core
@@ -38,6 +37,9 @@ def list_(
         async with core.database.reading() as tx:
             accounts = None
             if user is not None:
+                # Only this looks for somebody.
+                from bot.access import who  # noqa: PLC0415
+
                 fits = await who.people_meant(core.case(tx, operator()), user)
                 people = [*fits.people, *fits.near]
                 if fits.has_more:

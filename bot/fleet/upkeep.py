@@ -15,8 +15,8 @@ from bot.fleet.elsewhere import address_of
 from bot.fleet.live_servers import live_server
 from bot.fleet.remote import remote_of
 from storage.records import Server
-from vpn.adopt.adopting import restart_command
 from vpn.configuration.server import unit_name
+from vpn.host.units import restart_command
 
 BOTS_ACCOUNT = "vpnbot"
 # The account that the pages suggest, and others of the bot's own beside it: root makes one there

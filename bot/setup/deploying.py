@@ -30,16 +30,14 @@ from vpn.deploy import (
     SERVER_CERTIFICATE_LIFETIME,
     DeployReport,
     ServerIdentity,
-    certificate_end,
-    certificates_in,
     deploy,
     ends_soon,
     home_files,
     is_home_of,
-    is_issued_by,
 )
 from vpn.deploy_archive import account_script, archive
 from vpn.errors import HostError, KeyRefused, SudoRefused
+from vpn.host.certificates import certificate_end, certificates_in, is_issued_by
 from vpn.host.interface import ROOT, ServerHost
 from vpn.host.safe_place import weak_step_of
 from vpn.host.ssh_address import parse_ssh_address, sudoers_line

@@ -42,9 +42,9 @@ from storage.records import LIVE_STATES, Grant, Server
 from storage.rotation import FIRST_AUTHORITY, Rotation, RotationStep
 from vpn.adopt.advice import is_one_of
 from vpn.configuration.places import file_argument, inline_text, named_path, read_facts
-from vpn.deploy import certificates_in, is_issued_by
 from vpn.errors import HostError, VpnError
 from vpn.findings import FindingCode
+from vpn.host.certificates import certificates_in, is_issued_by
 from vpn.host.permissions import read_linked
 from vpn.layout import CA_CERTIFICATE, CERTIFICATE
 

@@ -17,6 +17,7 @@ from pki.easyrsa.purpose import purpose_of
 from pki.easyrsa.subject import to_openvpn
 from pki.easyrsa.values import Purpose
 from pki.extensions import extension_of
+from pki.issuer_names import same_name
 from pki.key_ids import authority_key_id
 from pki.serial import SerialNumber
 
@@ -29,19 +30,18 @@ _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtens
 class FoundCertificate:
     """A certificate and the first file that it was found in.
 
-    It is kept as DER: an open one takes 6 KB, and the garbage collector's time.
+    It is kept as PEM: an open one takes 6 KB, and the garbage collector's time.
 
     Attributes:
         names_issuer: whether the issuer that it names is the CA.
         is_self_issued: whether it names itself as its issuer, as a CA's own certificate does.
         purpose: None where it does not say.
         issuer_key_id: of the key that signed it, as far as it says.
-        public_key: its SubjectPublicKeyInfo in DER.
     """
 
     path: Path
     shelf: Shelf
-    der: bytes = field(repr=False)
+    pem: bytes = field(repr=False)
     serial: SerialNumber
     common_name: str
     not_before: datetime
@@ -51,7 +51,20 @@ class FoundCertificate:
     purpose: Purpose | None
     is_authority: bool
     issuer_key_id: bytes | None = field(repr=False)
-    public_key: bytes = field(repr=False)
+
+    def opened(self) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.pem)
+
+    def public_key(self) -> bytes | None:
+        """Its SubjectPublicKeyInfo in DER; None where it has a kind of key that is not known.
+
+        Read only where there is a key to compare it with: it takes as long as all the rest.
+        """
+        try:
+            key = self.opened().public_key()
+        except _UNREADABLE:
+            return None
+        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,7 @@ def issued_by(certificate: FoundCertificate, issuer: x509.Certificate) -> bool:
 def signed_by(certificate: FoundCertificate, issuer: x509.Certificate) -> bool | None:
     """Whether this CA's key has signed it; None where that cannot be checked, as with MD5."""
     try:
-        x509.load_der_x509_certificate(certificate.der).verify_directly_issued_by(issuer)
+        certificate.opened().verify_directly_issued_by(issuer)
     except InvalidSignature:
         return False
     except (ValueError, TypeError):
@@ -127,14 +140,14 @@ def _certificates(
         try:
             certificate = x509.load_pem_x509_certificate(block)
             if certificate != own:
-                certificates.append(_facts(path, shelf, certificate, own))
+                certificates.append(_facts(path, shelf, block, certificate, own))
         except _UNREADABLE:
             is_whole = False
     return tuple(certificates), is_whole
 
 
 def _facts(
-    path: Path, shelf: Shelf, certificate: x509.Certificate, own: x509.Certificate
+    path: Path, shelf: Shelf, pem: bytes, certificate: x509.Certificate, own: x509.Certificate
 ) -> FoundCertificate:
     subject, issuer = certificate.subject, certificate.issuer
     names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
@@ -143,17 +156,14 @@ def _facts(
     return FoundCertificate(
         path=path,
         shelf=shelf,
-        der=certificate.public_bytes(Encoding.DER),
+        pem=pem,
         serial=SerialNumber(certificate.serial_number),
         common_name=to_openvpn(str(names[-1].value)) if names else "",
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        names_issuer=issuer == own.subject,
+        names_issuer=same_name(issuer, own.subject),
         is_self_issued=issuer == subject,
         purpose=purpose_of(certificate),
         is_authority=constraints is not None and constraints.ca,
         issuer_key_id=key_id.key_identifier if key_id is not None else None,
-        public_key=certificate.public_key().public_bytes(
-            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-        ),
     )

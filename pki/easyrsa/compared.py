@@ -114,9 +114,10 @@ def _difference(
 
 
 def _entry(row: Row, genuine: Sequence[FoundCertificate], authority: x509.Certificate) -> Entry:
+    named = genuine[0].common_name if genuine else ""
     entry = Entry(
         serial=row.serial,
-        common_name=subject.common_name(row.subject) or row.subject,
+        common_name=named or subject.common_name(row.subject) or row.subject,
         status=row.status,
         not_after=row.not_after,
         line=row.line,

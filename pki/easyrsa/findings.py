@@ -128,12 +128,13 @@ def _ends_in_doubt(material: Material) -> Iterator[PkiFinding]:
 
 def _keys_in_clear(material: Material) -> Iterator[PkiFinding]:
     """Keys without a passphrase: a client's, or else perhaps a server's, which needs it."""
-    owners: dict[bytes, str] = {}
-    not_clients: set[bytes] = set()
-    for certificate in material.certificates:
-        owners.setdefault(certificate.public_key, certificate.common_name)
+    owners: dict[bytes | None, str] = {}
+    not_clients: set[bytes | None] = {None}
+    for certificate in material.certificates if material.keys else ():
+        key = certificate.public_key()
+        owners.setdefault(key, certificate.common_name)
         if certificate.purpose is not Purpose.CLIENT or certificate.is_authority:
-            not_clients.add(certificate.public_key)
+            not_clients.add(key)
     clients: dict[Path, str] = {}
     others: list[Path] = []
     for held in material.keys:

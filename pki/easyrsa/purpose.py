@@ -49,9 +49,8 @@ def _by_usage(extensions: x509.Extensions) -> frozenset[Purpose] | None:
 
 
 def _by_type(extensions: x509.Extensions) -> frozenset[Purpose] | None:
-    try:
-        value = extensions.get_extension_for_oid(_NETSCAPE_TYPE).value
-    except x509.ExtensionNotFound:
+    value = next((one.value for one in extensions if one.oid == _NETSCAPE_TYPE), None)
+    if value is None:
         return None
     assert isinstance(value, x509.UnrecognizedExtension)
     bits = int.from_bytes(value.value[_BITS_AT : _BITS_AT + 1])

@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import json
 import os
-import resource
 import secrets
 import shutil
 import sqlite3
@@ -33,12 +32,20 @@ from pki.serial import SerialNumber, new_serial
 from storage.audit import GENESIS, entry_digest
 from storage.database import open_database, sqlite_url
 from tests.bench.figures import Figures, table
+from tests.bench.others import processor_seconds
 from tests.forks import VPNBOT
 
 ENTRIES = 100_000
 ROWS = 100_000
 _ROUNDS = 3
 _LISTINGS = ("user list", "grant list", "server list")
+# What of a listing is not ours: importing it, and nothing done with it.
+_LISTING_IMPORTS = """\
+from bot.process import garbage
+with garbage.seldom_looked_for():
+    import typer, pydantic_settings
+    import sqlalchemy.dialects.sqlite.aiosqlite, aiosqlite
+"""
 _NOW = datetime(2026, 6, 1, tzinfo=UTC)
 _CA = """\
 [ca]
@@ -65,6 +72,7 @@ class Books:
         self.hashing = Figures(f"hashing {ROWS:,} rows")
         self.verify = Figures(f"audit, {ROWS:,} rows", beside=(self.hashing,), aim="5 times")
         self.typer = Figures("import typer")
+        self.libraries = Figures("a listing’s libraries alone", beside=(self.typer,))
         self.commands = [
             *(
                 Figures(f"vpnbot {name}", beside=(self.typer,), aim="2 times")
@@ -78,7 +86,7 @@ class Books:
         return (
             ("Long books, processor time", (self.crl, self.library, self.openssl)),
             ("The trail, processor time", (self.verify, self.hashing)),
-            ("Commands, processor time", (*self.commands, self.typer)),
+            ("Commands, processor time", (*self.commands, self.libraries, self.typer)),
         )
 
     async def run(self, folder: Path) -> None:
@@ -127,7 +135,7 @@ class Books:
             self.crl.add_seconds(_cpu(ours))
             if shutil.which("openssl"):
                 command = ("openssl", "ca", "-config", "ca.conf", "-gencrl", "-out", "crl.pem")
-                self.openssl.add_seconds(_cpu_of(command, folder, dict(os.environ)))
+                self.openssl.add_seconds(processor_seconds(command, folder, dict(os.environ)))
 
     async def _audit(self, path: Path) -> None:
         database = await open_database(sqlite_url(path))
@@ -154,11 +162,15 @@ class Books:
             (VPNBOT, "ca", "init"), cwd=home, env=environment, check=True, capture_output=True
         )
         for _ in range(_ROUNDS + 2):
-            command = (sys.executable, "-c", "import typer")
-            self.typer.add_seconds(_cpu_of(command, home, environment))
+            for figures, statement in (
+                (self.typer, "import typer"),
+                (self.libraries, _LISTING_IMPORTS),
+            ):
+                command = (sys.executable, "-c", statement)
+                figures.add_seconds(processor_seconds(command, home, environment))
             for figures in self.commands:
                 words = figures.name.split()[1:]
-                figures.add_seconds(_cpu_of((VPNBOT, *words), home, environment))
+                figures.add_seconds(processor_seconds((VPNBOT, *words), home, environment))
 
 
 def write_trail(path: Path, rows: int) -> None:
@@ -196,20 +208,6 @@ def _cpu(work: Callable[[], object]) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began
-
-
-def _cpu_of(command: tuple[object, ...], folder: Path, environment: dict[str, str]) -> float:
-    """The processor time of a program and all that it starts."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env=environment,
-        check=True,
-        capture_output=True,
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 async def _main() -> None:

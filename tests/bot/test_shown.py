@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cli.asking import Asker
-from bot.cli.main import tell_usage
 from bot.cli.printing import show
+from bot.cli.program import tell_usage
 from bot.cli.shared import in_json, say, say_blocks
 from bot.process.logs import OneLineFormatter, RedactingFormatter
 from bot.shown import one_line

@@ -1,5 +1,6 @@
 """What a command imports, since that is most of its time."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.later import Later
-from bot.cli.main import COMMANDS
+from bot.cli.program import COMMANDS
 from tests.forks import VPNBOT
 
 HEAVY = frozenset({"sqlalchemy", "cryptography", "pydantic", "telegram", "asyncssh", "rich"})
@@ -38,7 +39,7 @@ def _imported_by(folder: Path, *arguments: str) -> set[str]:
 def test_what_needs_no_command_imports_none(option: str, tmp_path: Path) -> None:
     imported = _imported_by(tmp_path, option)
 
-    assert "bot.cli.main" in imported
+    assert "bot.cli.program" in imported
     assert imported & HEAVY == set()
     assert imported & {later.place.partition(":")[0] for later in COMMANDS} == set()
 
@@ -68,7 +69,8 @@ def test_a_listing_imports_what_it_lists_from(typed: tuple[str, str], folder: Pa
     # It came as far as the database.
     assert "sqlalchemy.dialects.sqlite.aiosqlite" in imported
     assert {name for name in imported if name.startswith("bot.cli.")} <= {
-        *("bot.cli.main", "bot.cli.later", "bot.cli.groups_help", "bot.cli.version"),
+        *("bot.cli.main", "bot.cli.program", "bot.cli.later", "bot.cli.groups_help"),
+        "bot.cli.version",
         *("bot.cli.shared", "bot.cli.printing", "bot.cli.typed", LISTINGS[typed]),
     }
     assert imported & {"telegram", "asyncssh", "alembic", "jinja2", "httpx"} == set()
@@ -77,6 +79,11 @@ def test_a_listing_imports_what_it_lists_from(typed: tuple[str, str], folder: Pa
     # All that is for servers and for the chat.
     assert imported & {"bot.office", "bot.chat", "bot.handover", "vpn.proof"} == set()
     assert imported & {"bot.texts.chat", "bot.texts.refusals", "vpn.configuration"} == set()
+
+
+def test_who_looks_for_nobody_imports_nothing_that_does(folder: Path) -> None:
+    assert "bot.access.who" not in _imported_by(folder, "user", "list")
+    assert "bot.access.who" in _imported_by(folder, "user", "list", "--user", "nobody")
 
 
 @pytest.mark.parametrize(
@@ -99,6 +106,7 @@ def test_what_servers_answer_needs_no_other_command(tmp_path: Path) -> None:
 
     assert "bot.cli.server_status" in imported
     assert imported & {"telegram", "asyncssh", "alembic", "jinja2", "bot.setup"} == set()
+    assert imported & {"vpn.deploy", "vpn.adopt"} == set()
     assert imported & {f"bot.cli.{name}" for name in ("server", "adopt", "ssh", "user")} == set()
 
 
@@ -107,6 +115,37 @@ def test_the_bot_imports_no_other_command_line(tmp_path: Path) -> None:
 
     assert {"bot.run", "telegram", "httpx"} <= imported
     assert imported & {"rich", "pygments", "asyncssh", "alembic", "sqlalchemy.orm"} == set()
+    assert imported & {"telegram.ext", "sqlalchemy.ext"} == set()
+    # All that sets up.
+    assert imported & {"vpn.deploy", "vpn.adopt", "bot.setup", "pki.easyrsa"} == set()
+
+
+_SOUGHT = """
+import gc, sys
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            print("every", gc.get_threshold()[0], file=sys.stderr)
+
+sys.meta_path.insert(0, Watch())
+from bot.cli.main import main
+
+main()
+"""
+
+
+def test_garbage_is_seldom_looked_for_before_anything_large_is_imported(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _SOUGHT, "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    _, threshold = ran.stderr.split()
+    assert int(threshold) > gc.get_threshold()[0] * 10
 
 
 @pytest.mark.parametrize("later", COMMANDS, ids=lambda later: later.name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.cli.main import in_our_words
+from bot.cli.program import in_our_words
 from tests.company import Company
 
 

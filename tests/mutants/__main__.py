@@ -194,7 +194,7 @@ def main() -> int:
                 seconds = {
                     file: past[file][0]
                     for file in room.files(copy)
-                    if file in past and number in past[file][1]
+                    if file in past and (number in past[file][1] or not point.within)
                 }
                 return _noticed_by(copy, point, seconds)
 

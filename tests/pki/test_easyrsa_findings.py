@@ -234,6 +234,21 @@ class TestFiles:
         assert found.detail == "another key has signed it, and it counts for nothing"
         assert (found.names, found.serials) == (("anna",), (1,))
 
+    def test_a_ca_renewed_under_its_name_in_other_letters(self, tmp_path: Path) -> None:
+        """OpenSSL lets its certificates in, so they count."""
+        keys = EasyRsa2(tmp_path / "keys", subject="/CN=Example CA")
+        keys.issue("anna")
+        old = x509.load_pem_x509_certificate((keys.folder / "ca.crt").read_bytes())
+        files = ("-key", keys.folder / "ca.key", "-out", keys.folder / "ca.crt")
+        same = ("-set_serial", str(old.serial_number), "-subj", "/CN=EXAMPLE  ca", "-days", "90")
+        openssl("req", "-x509", *files, *same)
+        anna = openssl("verify", "-CAfile", keys.folder / "ca.crt", keys.folder / "anna.crt")
+        assert anna.stdout.endswith("OK\n")
+        pki = read(keys.folder)
+        assert PkiFindingCode.DIFFERING_CERTIFICATE not in codes(pki)
+        [entry] = pki.entries
+        assert (entry.common_name, entry.end_known) == ("anna", True)
+
     @pytest.mark.parametrize("content", [b"", b"hello", b"-----BEGIN CERTIFICATE-----\n"])
     def test_one_that_cannot_be_read(self, keys: EasyRsa2, content: bytes) -> None:
         """easy-rsa 2 leaves an empty file where signing failed."""

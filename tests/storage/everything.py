@@ -258,6 +258,7 @@ async def _searches(tx: Transaction) -> None:
     await tx.people.count_listed(["an"])
     await tx.people.with_access(NOW, offset=0, limit=5)
     await tx.people.with_access(NOW, ("anna", "petrova"), offset=0, limit=5)
+    await tx.people.some_with_access(NOW, ("anna",), limit=5)
     await tx.people.note_newcomer(UserId(77), "Eve", "eve", NOW)
     await tx.people.newcomer(UserId(77))
     await tx.people.newcomers_named("eve", limit=5)

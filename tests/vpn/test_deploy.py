@@ -15,10 +15,10 @@ from vpn.deploy import (
     SERVER_CERTIFICATE_LIFETIME,
     SERVER_CERTIFICATE_RENEW_BEFORE,
     _commands,
-    certificate_end,
     is_home_of,
 )
 from vpn.errors import DirectoryInUse, HostError, InvalidServer, PortInUse
+from vpn.host.certificates import certificate_end
 from vpn.values import Protocol
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")

@@ -1,6 +1,5 @@
 """Looks at a server of an operator's own, as it is."""
 
-import re
 import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,10 +15,6 @@ from vpn.errors import HostError, NotAdoptable
 from vpn.host.interface import BY_OTHERS, ROOT, ServerHost
 from vpn.host.permissions import may_pass, may_read, may_write, real_path, shut_out
 from vpn.layout import Layout, UnixSocket, parent_of
-
-# Debian's units, and the folders in which they start OpenVPN.
-_UNITS = {"/etc/openvpn/server": "openvpn-server@", "/etc/openvpn": "openvpn@"}
-_PLAIN_UNIT = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +202,3 @@ async def dated_name(host: ServerHost, path: str, now: datetime) -> str:
         number += 1
         name = f"{wanted}-{number}"
     return name
-
-
-def restart_command(conf: str) -> str:
-    """The shell line that restarts a server, by the place of its configuration below /."""
-    path = PurePosixPath("/") / conf
-    unit = _UNITS.get(str(path.parent))
-    if unit is None or path.suffix != ".conf" or not _PLAIN_UNIT.fullmatch(path.stem):
-        # A line break would end the comment.
-        shown = shlex.quote(str(path)) if str(path).isprintable() else repr(str(path))
-        return f"# restart the OpenVPN that runs with {shown}"
-    return f"systemctl restart {unit}{path.stem}"

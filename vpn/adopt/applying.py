@@ -13,7 +13,6 @@ from vpn.adopt.adopting import (
     Examined,
     dated_name,
     examine,
-    restart_command,
     with_bot_folders,
 )
 from vpn.adopt.amend import Amendment, amended, amendments, without
@@ -33,6 +32,7 @@ from vpn.host.permissions import (
     shut_out,
     write_problem,
 )
+from vpn.host.units import restart_command
 from vpn.layout import Layout, UnixSocket, parent_of
 from vpn.names import ccd_file_name
 from vpn.proof.client_files import COMMENT, client_file, default_lines, read_client_file

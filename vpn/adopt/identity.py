@@ -10,12 +10,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.key_ids import Issuers
-from vpn.adopt.adopting import Examined, dated_name, restart_command
+from vpn.adopt.adopting import Examined, dated_name
 from vpn.configuration.places import file_argument, named_path
-from vpn.deploy import CLOCK_TICK_S, ServerIdentity, certificates_in, is_issued_by, key_fits
+from vpn.deploy import CLOCK_TICK_S, ServerIdentity
 from vpn.errors import NotApplied
+from vpn.host.certificates import certificates_in, is_issued_by, key_fits
 from vpn.host.interface import ROOT, ServerHost
 from vpn.host.permissions import real_path
+from vpn.host.units import restart_command
 
 _PUBLIC, _SECRET = 0o644, 0o600
 

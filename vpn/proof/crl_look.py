@@ -10,6 +10,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.crl import CrlFacts, crl_number, read_crl
 from pki.errors import DamagedCrl, ForeignCrl, PkiError
+from pki.issuer_names import same_name
 from pki.key_ids import Issuers, authority_public_key
 from pki.serial import serial_hex
 from vpn.errors import HostError, NotReadable
@@ -138,7 +139,8 @@ def _not_ours(pem: bytes, issuers: Issuers, now: datetime) -> list[Finding]:
     try:
         crl = x509.load_pem_x509_crl(pem)
         signed = any(
-            crl.issuer == issuer.subject and crl.is_signature_valid(authority_public_key(issuer))
+            same_name(crl.issuer, issuer.subject)
+            and crl.is_signature_valid(authority_public_key(issuer))
             for issuer in issuers
         )
         numbers = [each for each in crl.extensions if isinstance(each.value, x509.CRLNumber)]

@@ -10,9 +10,9 @@ from ipaddress import IPv4Address
 from pki.crl import CrlFacts, read_crl
 from pki.errors import PkiError
 from pki.key_ids import Issuers
-from vpn.deploy import certificate_end
 from vpn.errors import CrlNotUsed, HostError, ManagementError, NewerCrlInPlace, NotReadable
 from vpn.findings import Finding, FindingCode, ServerProof, ServerStatus, Target
+from vpn.host.certificates import certificate_end
 from vpn.host.interface import ServerHost
 from vpn.host.machine import ccd_findings, clock_findings, or_host_error, room_findings
 from vpn.host.permissions import read_linked

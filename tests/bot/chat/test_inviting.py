@@ -3,7 +3,10 @@
 from datetime import timedelta
 
 from bot.access import groups, invitations
+from bot.chat import views
+from bot.chat.buttons import Tap, data
 from bot.texts import joining as words
+from bot.texts.chat import BUTTON_BACK, BUTTON_NEXT
 from storage.group_records import Group, GroupName
 from storage.joining_records import InvitationId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
@@ -71,6 +74,30 @@ async def test_the_open_ones_and_a_way_to_take_them_back(desk: Desk) -> None:
     assert not await desk.is_allowed(EVE)
     # A second tap changes nothing.
     assert await desk.taps(BORIS, buttons["Withdraw Eve Adams"]) == []
+
+
+async def test_many_come_in_pages(desk: Desk) -> None:
+    count = 2 * views.BUTTONS_SHOWN + 5
+    async with desk.gate.database.writing() as tx:
+        for number in range(count):
+            await invitations.make(desk.gate.case(tx, OPERATOR), f"Guest {number:02}", ())
+    [said] = await desk.says(BORIS, "/invite")
+    seen: dict[str, str] = {}
+    for first, last in ((1, 20), (21, 40), (41, 45)):
+        assert f"{first}–{last} of {count}" in said
+        shown = await desk.buttons()
+        back, on = (shown.pop(label, None) for label in (BUTTON_BACK, BUTTON_NEXT))
+        assert len(shown) == last - first + 1
+        assert (back is None, on is None) == (first == 1, last == count)
+        assert all(label.removeprefix("Withdraw ") in said for label in shown)
+        seen |= shown
+        if on is not None:
+            [said] = await desk.taps(BORIS, on)
+    assert len(seen) == count
+    assert await desk.taps(ANNA, data(Tap.INVITATIONS, 20)) == []
+    # A part that has gone since is the first one.
+    [said] = await desk.taps(BORIS, data(Tap.INVITATIONS, count))
+    assert f"1–20 of {count}" in said
 
 
 async def test_only_admins(desk: Desk) -> None:

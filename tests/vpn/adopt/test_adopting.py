@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from tests.vpn.adopt.kit import ACCOUNT, LOCKS, NEEDS_ROOT, ROUTE, as_the_operator, tree
 from tests.vpn.kit import CALLER, DAY, codes, make_authority, now
 from tests.vpn.operator_kit import USUAL, Operator
-from vpn.adopt.adopting import Examined, examine, restart_command
+from vpn.adopt.adopting import Examined, examine
 from vpn.adopt.advice import Weight
 from vpn.errors import CrlNotUsed, NotAdoptable
 from vpn.host.local import LocalHost
@@ -412,16 +412,3 @@ class TestAdmission:
             "link": ["10.78.0.8", "255.255.255.0"],
             "old": ["10.78.0.5", "10.78.0.6"],
         }
-
-
-@pytest.mark.parametrize(
-    ("conf", "command"),
-    [
-        ("etc/openvpn/server/office.conf", "systemctl restart openvpn-server@office"),
-        ("etc/openvpn/office.conf", "systemctl restart openvpn@office"),
-        ("etc/openvpn/of fice.conf", "# restart the OpenVPN that runs with"),
-        ("srv/office.conf", "# restart the OpenVPN that runs with /srv/office.conf"),
-    ],
-)
-def test_how_it_is_restarted(conf: str, command: str) -> None:
-    assert restart_command(conf).startswith(command)
