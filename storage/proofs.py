@@ -29,6 +29,7 @@ _OF = (
     .where(_proofs.c.grant_id.in_(bindparam("grants", expanding=True)))
     .order_by(_proofs.c.grant_id, _proofs.c.server)
 )
+_OF_ON = _OF.where(_proofs.c.server == bindparam("server"))
 
 
 _FORGET = delete(_proofs).where(
@@ -86,11 +87,16 @@ class Proofs(Repository):
                 delete(_proofs).where(_proofs.c.grant_id.in_(some), _proofs.c.dropped_at.is_(None))
             )
 
-    async def of(self, grant_ids: Sequence[GrantId]) -> Sequence[Proof]:
+    async def of(
+        self, grant_ids: Sequence[GrantId], server: ServerName | None = None
+    ) -> Sequence[Proof]:
+        """On each server, or on this one."""
+        asked = _OF if server is None else _OF_ON
+        on = {} if server is None else {"server": server}
         return [
             _proof(row)
             for some in batches(grant_ids)
-            for row in await self._connection.execute(_OF, {"grants": some})
+            for row in await self._connection.execute(asked, {"grants": some, **on})
         ]
 
     async def unproved(self) -> Sequence[Proof]:

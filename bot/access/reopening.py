@@ -28,9 +28,7 @@ async def doubt_all(
         found: what was wrong with the list.
     """
     out = await case.tx.grants.out_since(since)
-    asked = {
-        p.grant_id: p for p in await case.tx.proofs.of([g.id for g in out]) if p.server == server
-    }
+    asked = {p.grant_id: p for p in await case.tx.proofs.of([g.id for g in out], server)}
     grants = [grant for grant in out if not _is_in_doubt(asked.get(grant.id))]
     if not grants:
         return

@@ -58,8 +58,8 @@ class Enforcer:
     ) -> Sequence[tuple[Grant, ServerProof]]:
         async def still_open() -> Sequence[Grant]:
             async with self._database.reading() as tx:
-                proofs = await tx.proofs.of(grant_ids)
-                left = [p.grant_id for p in proofs if p.server == server and p.is_open]
+                proofs = await tx.proofs.of(grant_ids, server)
+                left = [proof.grant_id for proof in proofs if proof.is_open]
                 return await tx.grants.some(left)
 
         done: list[tuple[Grant, ServerProof]] = []
@@ -67,7 +67,7 @@ class Enforcer:
         async def record(seen: Sequence[tuple[Grant, ServerProof]]) -> None:
             ids = [grant.id for grant, _ in seen]
             async with self._core.acting(THE_BOT) as case:
-                before = {p.grant_id: p for p in await case.tx.proofs.of(ids) if p.server == server}
+                before = {proof.grant_id: proof for proof in await case.tx.proofs.of(ids, server)}
                 as_it_was = {grant.id: grant for grant in await case.tx.grants.some(ids)}
                 await revocation.record_proofs(case, [(grant.id, proof) for grant, proof in seen])
             done.extend((as_it_was[grant.id], proof) for grant, proof in seen)

@@ -18,11 +18,12 @@ from bot.access.sightings import stranger_name
 from bot.access.takeover import TakenOver
 from bot.core import Core
 from bot.errors import NotDone
+from bot.fleet import state
 from bot.fleet.catching_up import CatchingUp
 from bot.fleet.fixed_addresses import clear_address, given_by_others, known_files
 from bot.fleet.live_servers import live_server
 from bot.fleet.members import Members
-from bot.fleet.on_hold import neighbours, same_list, sign_crl
+from bot.fleet.on_hold import has_its_own_list, sign_crl
 from bot.fleet.online import OnServer, who_is_on
 from bot.fleet.presence import Seen, compare, look
 from bot.fleet.refit import Refitted, admit_with_terms, refit
@@ -105,15 +106,18 @@ class Fleet:
         Raises:
             VpnError: the server's CRL cannot be read, so it must not be replaced.
         """
-        # Both look at the same file, which is not changed meanwhile.
-        _, found = await asyncio.gather(self._catching_up.before(server), self._lets_in_by(server))
+        alone = await has_its_own_list(self._core, server)
+        # Both look at the same file at the same moment; it is not changed meanwhile.
+        _, found = await asyncio.gather(
+            self._catching_up.before(server), self._lets_in_by(server, alone=alone)
+        )
         await self._doubt(server, found)
 
-    async def _lets_in_by(self, server: Server) -> Collection[FindingCode]:
+    async def _lets_in_by(self, server: Server, *, alone: bool) -> Collection[FindingCode]:
         """What is wrong with the list in place that lets people in."""
         if server.crl_published_at is None:
             return ()  # it never was ours
-        codes = {finding.code for finding in await self._crl_findings(server)}
+        codes = {finding.code for finding in await self._crl_findings(server, alone=alone)}
         return codes.intersection(LETS_IN)
 
     async def _doubt(self, server: Server, found: Collection[FindingCode]) -> None:
@@ -257,10 +261,10 @@ class Fleet:
 
     async def _targets(self, name: ServerName, grants: Sequence[Grant]) -> list[Target]:
         async with self._database.reading() as tx:
-            proofs = await tx.proofs.of([grant.id for grant in grants])
+            proofs = await tx.proofs.of([grant.id for grant in grants], name)
             is_shared = any(grant.imported_at for grant in grants)
             names = await tx.grants.imported_names() if is_shared else ()
-        before = {proof.grant_id: proof for proof in proofs if proof.server == name}
+        before = {proof.grant_id: proof for proof in proofs}
         staying = {look_alike(other) for other in names}
         return [
             Target(
@@ -334,21 +338,20 @@ class Fleet:
         Args:
             others: certificates that are for other servers, which it has to list, too.
         """
-        if not await self._crl_findings(server, others):
+        alone = await has_its_own_list(self._core, server)
+        if not await self._crl_findings(server, others, alone=alone):
             return ()
         async with self._locked(server.name) as now:
-            return await self._crl_findings(now or server, others)
+            return await self._crl_findings(now or server, others, alone=alone)
 
     async def _crl_findings(
-        self, server: Server, others: Collection[SerialNumber] = ()
+        self, server: Server, others: Collection[SerialNumber] = (), *, alone: bool
     ) -> tuple[Finding, ...]:
         """What is found at one look, without the lock or under it.
 
         Accepted: a list with a higher number than ours is not told from our own where several
         servers read one file, since the lock is for one of them.
         """
-        async with self._database.reading() as tx:
-            shared = same_list(server, await tx.servers.all())
         live = live_server(server)
         seen = await look_at_crl(
             live.host,
@@ -357,7 +360,7 @@ class Fleet:
             now=self._clock(),
             published=server.crl_number,
             digest=server.crl_digest,
-            alone=not shared,
+            alone=alone,
         )
         return not_listed(seen, others)
 
@@ -428,7 +431,8 @@ class Fleet:
             server = _known(stored, name)
             if server.restored_at is not None:
                 await self._catching_up.before(server)
-            await self._doubt(server, await self._lets_in_by(server))
+            alone = await has_its_own_list(self._core, server)
+            await self._doubt(server, await self._lets_in_by(server, alone=alone))
             yield await sign_crl(self._core, self._keyring, server)
 
     async def cut_earlier(self, name: ServerName) -> tuple[str, ...]:
@@ -469,16 +473,12 @@ class Fleet:
         return await self._catching_up.everywhere()
 
     async def status(self, server: Server) -> ServerStatus:
-        """What a server answers; never raises for a server's trouble."""
-        async with self._database.reading() as tx:
-            others = await neighbours(tx, server)
-        return await live_server(server).status(
-            issuers=self._keyring.certificates(),
-            now=self._clock(),
-            published=server.crl_number,
-            digest=server.crl_digest,
-            others=others,
-        )
+        """See `state.status`."""
+        return await state.status(self._core, self._keyring, server)
+
+    async def opens(self, server: Server) -> tuple[Finding, ...]:
+        """See `state.opens`."""
+        return await state.opens(self._core, self._keyring, server)
 
     @asynccontextmanager
     async def _locked(self, name: ServerName) -> AsyncIterator[Server | None]:

@@ -106,6 +106,12 @@ def same_list(server: Server, servers: Iterable[Server]) -> tuple[ServerName, ..
     return tuple(other.name for other in others if crl and _places(other)[0] == crl)
 
 
+async def has_its_own_list(core: Core, server: Server) -> bool:
+    """Whether no other server reads the same CRL file."""
+    async with core.database.reading() as tx:
+        return not same_list(server, await tx.servers.all())
+
+
 def beside(server: Server, servers: Iterable[Server]) -> list[Server]:
     """The other ones on its machine."""
     others = [each for each in servers if each.name != server.name]

@@ -123,7 +123,7 @@ class Others:
             return await self._fleet.crl_findings(server, others=around.serials)
 
     async def _note(self, server: Server) -> tuple[Finding, ...]:
-        findings = (await self._fleet.status(server)).open_to_others
+        findings = await self._fleet.opens(server)
         await self._store(server.name, " ".join(finding.detail for finding in findings))
         return findings
 

@@ -17,11 +17,11 @@ from pki.authority_files import load_authority
 from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial
 from tests.bench.acts import document_after_approval
+from tests.bench.process import processor_s
 from tests.company import PASSPHRASE, company_with_openvpn
 
 _LENGTHS = (0, 1_000, 10_000, 100_000)
 _HANDSHAKES = 10
-_TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 
 
 async def _measure(folder: Path) -> None:
@@ -46,9 +46,9 @@ def _revoked(now: datetime) -> Revocation:
 async def _handshakes(lab: NetLab, profile: str, server: int) -> list[float]:
     took = []
     for _ in range(_HANDSHAKES):
-        before = _processor_ms(server)
+        before = processor_s(server)
         tunnel = await lab.connect(profile)
-        took.append(_processor_ms(server) - before)
+        took.append(1000 * (processor_s(server) - before))
         await tunnel.close()
     return took
 
@@ -67,11 +67,6 @@ def _server_in(folder: Path) -> int:
         if is_openvpn and (process / "cwd").resolve() == folder:
             return int(process.name)
     raise LookupError(folder)
-
-
-def _processor_ms(process: int) -> float:
-    cells = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(cells[11]) + int(cells[12])) * _TICK_MS
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ async def idle_memory(company: Company) -> tuple[float, float]:
     """RSS and PSS of the running bot after it has had nothing to do for a while: MiB."""
     await asyncio.sleep(IDLE_S)
     assert company.bot is not None
-    return _memory(company.bot.pid)
+    return memory_of(company.bot.pid)
 
 
 async def python_that_runs(statement: str) -> float:
@@ -36,7 +36,24 @@ async def python_that_runs(statement: str) -> float:
     return await timed((sys.executable, "-c", statement), Path.cwd(), dict(os.environ))
 
 
-def _memory(pid: int) -> tuple[float, float]:
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    kib = {line.split()[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
+def memory_of(pid: int) -> tuple[float, float]:
+    """RSS and PSS: MiB."""
+    kib = _rollup(pid)
     return kib["Rss:"] / _KIB_IN_MIB, kib["Pss:"] / _KIB_IN_MIB
+
+
+def own_memory_of(pid: int) -> float:
+    """What it shares with no other process, whatever others run: MiB."""
+    kib = _rollup(pid)
+    return (kib["Private_Clean:"] + kib["Private_Dirty:"]) / _KIB_IN_MIB
+
+
+def _rollup(pid: int) -> dict[str, int]:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return {line.split()[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
+
+
+def processor_s(pid: int) -> float:
+    """What a process has used so far: by /proc/pid/stat, see proc(5)."""
+    cells = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(cells[11]) + int(cells[12])) / os.sysconf("SC_CLK_TCK")

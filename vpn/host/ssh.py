@@ -160,10 +160,10 @@ class SshHost:
         if path:
             folders, name = self._parent(path)
             look = join(("stat", "-c", FACTS, "--", f"./{name}"))
-            script = f"{self._there(folders)}; {look}"
+            script = f"{self._there(folders)}; exec {look}"
         else:
-            script = join(("stat", "-Lc", FACTS, "--", str(self.home)))
-        done = await self._link.look(f"{script} || exit {FAILED}")
+            script = join(("exec", "stat", "-Lc", FACTS, "--", str(self.home)))
+        done = await self._link.look(script)
         if self._problem("look at", path, done):
             return None
         return self._facts(path, done.output.decode("utf-8", "replace"))[0]

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from vpn.errors import InvalidServer
@@ -61,6 +62,8 @@ def sudoers_line(user: str, until: datetime) -> str:
     return f"{user} ALL=(root) NOTAFTER={end} NOPASSWD: {' '.join(ROOT_SHELL)}"
 
 
+# Each look at a server compares its address with those of all others.
+@lru_cache(maxsize=1000)
 def parse_ssh_address(text: str) -> SshAddress:
     """Reads 'USER@HOST[:PORT]'; an IPv6 address stands in brackets.
 

@@ -32,6 +32,7 @@ from vpn.errors import (
 )
 from vpn.host.interface import LONGEST_REASON, READ_LIMIT
 from vpn.host.ssh_address import SshAddress, SshTarget
+from vpn.host.ssh_bridge import Bridge
 from vpn.host.ssh_keys import CIPHERS, RSA, public_key, read_key, unreachable
 from vpn.host.ssh_shell import Done, OddGreeting, Question, RemoteShell, SaysTooMuch, ShellEnded
 from vpn.layout import ManagementPlace, TcpPort
@@ -50,8 +51,8 @@ _AT_ONCE = 6
 # Shells that are kept open for the next question; and questions in one breath.
 _KEPT = 2
 _TOGETHER = 32
-# A line of the management interface, see `vpn.proof.management`.
-_LINE_LIMIT = 64 * 1024
+# Whoever looks at several things at once does so in tasks of tasks: each takes a turn of the loop.
+_QUIET_TURNS = 3
 _T = TypeVar("_T")
 
 
@@ -85,47 +86,6 @@ class _Client(asyncssh.SSHClient):
     ) -> bool:
         self.shown = key.get_fingerprint()
         return key.public_data == self._pinned.public_data
-
-
-class _Bridge(asyncssh.SSHUNIXSession[bytes], asyncssh.SSHTCPSession[bytes]):
-    """Passes a channel on to a reader and a writer of asyncio's own."""
-
-    def __init__(self) -> None:
-        self.reader = StreamReader(limit=_LINE_LIMIT)
-        self.protocol = asyncio.StreamReaderProtocol(self.reader)
-        self.channel: asyncio.Transport | None = None
-
-    def connection_made(self, chan: object) -> None:
-        assert isinstance(chan, asyncssh.SSHTCPChannel | asyncssh.SSHUNIXChannel)
-        self.channel = chan  # type: ignore[assignment]  # it has what a transport has
-        self.protocol.connection_made(chan)  # type: ignore[arg-type]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.protocol.connection_lost(ConnectionResetError(str(exc)) if exc else None)
-
-    def data_received(self, data: bytes, datatype: object) -> None:  # noqa: ARG002
-        self.protocol.data_received(data)
-
-    def eof_received(self) -> bool:
-        return bool(self.protocol.eof_received())
-
-    def pause_writing(self) -> None:
-        self.protocol.pause_writing()
-
-    def resume_writing(self) -> None:
-        self.protocol.resume_writing()
-
-    def streams(self) -> tuple[StreamReader, StreamWriter]:
-        assert self.channel is not None
-        loop = asyncio.get_running_loop()
-        return self.reader, _Writer(self.channel, self.protocol, self.reader, loop)
-
-
-class _Writer(StreamWriter):
-    """Does not wait for the other side to confirm the end, which one that hangs never does."""
-
-    async def wait_closed(self) -> None:
-        await asyncio.sleep(0)
 
 
 class SshLink:
@@ -166,9 +126,18 @@ class SshLink:
         """
         loop = asyncio.get_running_loop()
         if not self._asked:
-            loop.call_soon(self._send)
+            loop.call_soon(self._send_soon, 0, 0)
         answer = self._asked.setdefault(Question(script, limit), loop.create_future())
         return await asyncio.shield(answer)
+
+    def _send_soon(self, before: int, quiet: int) -> None:
+        """Once nobody has asked anything else for some turns of the loop."""
+        quiet = quiet + 1 if len(self._asked) == before else 0
+        if quiet < _QUIET_TURNS and len(self._asked) < _TOGETHER:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._send_soon, len(self._asked), quiet)
+        else:
+            self._send()
 
     def _send(self) -> None:
         asked, self._asked = [*self._asked.items()], {}
@@ -305,7 +274,7 @@ class SshLink:
             SshError: there is no connection.
         """
         connection = await self.connection()
-        bridge = _Bridge()
+        bridge = Bridge()
         try:
             if isinstance(place, TcpPort):
                 await connection.create_connection(lambda: bridge, place.host, place.port)

@@ -45,7 +45,7 @@ read_file() {{
     set -- $(stat -c '%u %a' .)
     [ "$1" = 0 ] && [ "$((0$2 & 022))" = 0 ] || exit {NO_FILE}
   fi
-  head -c {READ_LIMIT + 1} <&3 || exit {FAILED}; }}
+  exec head -c {READ_LIMIT + 1} <&3; }}
 """
 # The steps are those of `LocalHost.replace`. By /proc/self/fd, since the folder's owner may put a
 # link in the place of a name. 'go' is waited for, so that one that was given up does nothing later:
@@ -68,13 +68,13 @@ put() {{ name=$1 mode=$2 size=$3 owner=$4 as_folder=$5 temporary=$6
   if [ -d "$name" ] && ! [ -L "$name" ]; then no {FAILED} 'mv: Is a directory'; fi
   mv -fT -- "./$temporary" "$name" || exit {FAILED}
   trap - EXIT
-  sync . || exit {FAILED}; }}
+  exec sync .; }}
 """
 _CHANGE = f"""\
-take_away() {{ "$1" -- "$2" || exit {FAILED}; sync . || exit {FAILED}; }}
+take_away() {{ "$1" -- "$2" || exit {FAILED}; exec sync .; }}
 move() {{ stat -c '' -- "$1" >/dev/null || exit {FAILED}
   mv -fT -- "$1" "/proc/self/fd/3/$2" || exit {FAILED}
-  sync . /proc/self/fd/3 || exit {FAILED}; }}
+  exec sync . /proc/self/fd/3; }}
 make_home() {{ [ -d "$1" ] && return; make_home "$(dirname -- "$1")"
   mkdir -m 755 -- "$1" || exit {FAILED}; made=1; }}
 make_one() {{

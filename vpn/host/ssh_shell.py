@@ -7,8 +7,9 @@ answer, or another one than it was asked for, is of no more use.
 import re
 import secrets
 import shlex
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import asyncssh
@@ -186,8 +187,28 @@ def as_line(script: str) -> str:
 
 async def _write(process: "asyncssh.SSHClientProcess[bytes]", text: bytes) -> None:
     with suppress(BrokenPipeError, ConnectionResetError, asyncssh.Error):  # it did not read on
-        process.stdin.write(text)
+        with _in_one_piece(process):
+            process.stdin.write(text)
         await process.stdin.drain()
+
+
+@contextmanager
+def _in_one_piece(process: "asyncssh.SSHClientProcess[bytes]") -> Iterator[None]:
+    """asyncssh sends an empty packet before each one: so sshd is woken once and not twice.
+
+    See tcp(7), TCP_CORK.
+    """
+    sock = process.get_extra_info("socket")
+
+    def cork(on: int) -> None:
+        with suppress(OSError, AttributeError):  # it is gone, or no system of ours
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
+
+    cork(1)
+    try:
+        yield
+    finally:
+        cork(0)
 
 
 async def _greeted(process: "asyncssh.SSHClientProcess[bytes]") -> int:

@@ -205,10 +205,13 @@ class LiveServer:
             HostError: it could not be written.
             PkiError: `crl_pem` is damaged or not of these issuers.
         """
+        return await self._publish(crl_pem, await self.crl_in_place(issuers), issuers)
+
+    async def _publish(self, crl_pem: bytes, in_place: CrlFacts | None, issuers: Issuers) -> int:
+        """See `publish`; with what lies there."""
         if self.layout.crl is None:
             raise CrlNotUsed(CRL_NOT_USED)
         number = read_crl(crl_pem, *issuers).number
-        in_place = await self.crl_in_place(issuers)
         if in_place is not None and in_place.number > number:
             raise NewerCrlInPlace(
                 f"The CRL on {self.name} has number {in_place.number}, ours has {number};"
@@ -301,8 +304,11 @@ class LiveServer:
         Args:
             no_crl: why `crl_pem` is None, where it is.
         """
-        removed = await asyncio.gather(*map(self._remove_file, targets))  # (1)
-        written = await self._put_crl(crl_pem, issuers, no_crl)  # (2)
+        # Nobody else publishes meanwhile, so what (2) has to know is seen during (1).
+        removed, in_place = await asyncio.gather(  # (1)
+            asyncio.gather(*map(self._remove_file, targets)), self._seen_in_place(issuers)
+        )
+        written = await self._put_crl(crl_pem, in_place, issuers, no_crl)  # (2)
         put_at = now()
         wanted = [
             # Of a name that is not this certificate's alone, others' sessions are left alone.
@@ -383,13 +389,25 @@ class LiveServer:
         detail = f"{self.layout.shown(path)} is still there; remove it."
         return [Finding(FindingCode.CCD_PRESENT, detail)]
 
+    async def _seen_in_place(self, issuers: Issuers) -> CrlFacts | HostError | None:
+        try:
+            return await self.crl_in_place(issuers)
+        except HostError as error:
+            return error
+
     async def _put_crl(
-        self, crl_pem: bytes | None, issuers: Issuers, no_crl: str | None
+        self,
+        crl_pem: bytes | None,
+        in_place: CrlFacts | HostError | None,
+        issuers: Issuers,
+        no_crl: str | None,
     ) -> list[Finding]:
         if crl_pem is None:
             return [Finding(FindingCode.CRL_NOT_WRITTEN, no_crl or "There is no CRL.")]
+        if isinstance(in_place, HostError):
+            return [Finding(FindingCode.CRL_NOT_WRITTEN, str(in_place))]
         try:
-            await self.publish(crl_pem, issuers=issuers)
+            await self._publish(crl_pem, in_place, issuers)
         except (NewerCrlInPlace, CrlNotUsed):
             return []  # the look says whether it lists the serial, or that there is none
         except (HostError, PkiError) as error:
