@@ -34,7 +34,7 @@ class AsyncConnection:
         driver: open.
         connection: SQLAlchemy's of the same, which leaves to this one where transactions begin and
             end.
-        plans: of all connections to the same database.
+        plans: of every connection.
     """
 
     def __init__(self, driver: Driver, connection: Connection, plans: Plans) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from storage.connection import AsyncConnection, as_said_by_sqlalchemy
@@ -122,18 +124,26 @@ def _bring_up_to_date(connection: Connection) -> None:
         bring_up_to_date(connection)
 
 
-class _Opening:
-    """Opens connections to one database.
+# What SQLAlchemy and we find out about a statement is the same for every file.
+_plans = Plans()
+_handed_over = threading.local()
+
+
+@cache
+def _engine() -> Engine:
+    """Of every database: it takes the connection that this thread has just opened.
 
     The pool is ours: it knows when a connection is idle, and asks nothing of it.
     """
+    return create_engine("sqlite://", creator=lambda: _handed_over.sqlite, poolclass=NullPool)
+
+
+class _Opening:
+    """Opens connections to one database."""
 
     def __init__(self, url: URL, busy_timeout_ms: int) -> None:
         self._path = url.database or ""
         self._busy_timeout_ms = busy_timeout_ms
-        self._opened: list[sqlite3.Connection] = []
-        self._engine = create_engine("sqlite://", creator=self._opened.pop, poolclass=NullPool)
-        self._plans = Plans()
 
     async def __call__(self) -> AsyncConnection:
         driver = Driver(self._connect)
@@ -141,8 +151,8 @@ class _Opening:
             await driver
         except sqlite3.Error as error:
             raise as_said_by_sqlalchemy(error) from error
-        self._opened.append(driver.sqlite)
-        return AsyncConnection(driver, self._engine.connect(), self._plans)
+        _handed_over.sqlite = driver.sqlite
+        return AsyncConnection(driver, _engine().connect(), _plans)
 
     def _connect(self) -> sqlite3.Connection:
         """In the thread."""
