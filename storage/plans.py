@@ -40,7 +40,7 @@ class Rows(IteratorResult[*_Columns]):
 
 
 class Plans:
-    """Of every database of this process: what is found out about a statement holds for each file."""
+    """Of every database of this process: what is known of a statement holds for each file."""
 
     def __init__(self) -> None:
         self._shapes: WeakKeyDictionary[Executable, dict[_Shape, _Plan | ResultMetaData | None]]
