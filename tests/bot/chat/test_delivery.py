@@ -22,7 +22,8 @@ from bot.process.clock import since_boot, utc_now
 from demo.api.faults import Fault, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
-from storage.records import ChatId, EndReason, GrantState, OutboxKind
+from storage.outbox import Done
+from storage.records import ChatId, EndReason, Grant, GrantState, OutboxItem, OutboxKind
 from tests.bot.chat.rows import conclude
 from tests.storage.kit import (
     ANNA,
@@ -42,20 +43,8 @@ async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
     await database.close()
 
 
-@pytest.mark.parametrize(
-    ("state", "left", "becomes", "next_round"),
-    [
-        # Nothing has left the process that ended: the same one goes out.
-        (GrantState.RESERVED, "queued", GrantState.RESERVED, None),
-        # It may have arrived; that the process ended is no failure of Telegram's.
-        (GrantState.ISSUED, "done", GrantState.REVOKING, 3),
-        (GrantState.ACTIVE, "done", GrantState.ACTIVE, None),
-        (GrantState.REVOKED, "done", GrantState.REVOKED, None),
-    ],
-)
-async def test_settling(
-    core: Core, state: GrantState, left: str, becomes: GrantState, next_round: int | None
-) -> None:
+async def left_behind(core: Core, state: GrantState) -> tuple[ChatDelivery, Grant, OutboxItem]:
+    """A profile that somebody was sending who is not there any more."""
     nobody: Any = None  # nothing is sent, and nothing is made
     delivery = ChatDelivery(nobody, core, Delivery(core, nobody, nobody), nobody, archives=False)
     async with core.database.writing() as tx:
@@ -71,6 +60,35 @@ async def test_settling(
         await tx.outbox.add(ChatId(ANNA), OutboxKind.DELIVER, payload, now=now)
         [item] = await tx.outbox.due(now, 9)
         await tx.outbox.claim(item.id)
+    return delivery, grant, item
+
+
+@pytest.mark.parametrize("state", [GrantState.ACTIVE, GrantState.REVOKING, GrantState.REVOKED])
+async def test_what_was_sent_or_is_over_is_not_made_again(core: Core, state: GrantState) -> None:
+    delivery, _, item = await left_behind(core, state)
+    assert await delivery.deliver(item) == Done()
+
+
+async def test_of_a_grant_that_is_none_nothing_is_made(core: Core) -> None:
+    delivery, _, item = await left_behind(core, GrantState.RESERVED)
+    assert await delivery.deliver(replace(item, payload=item.payload | {"grant": "g-no"})) == Done()
+
+
+@pytest.mark.parametrize(
+    ("state", "left", "becomes", "next_round"),
+    [
+        # Nothing has left the process that ended: the same one goes out.
+        (GrantState.RESERVED, "queued", GrantState.RESERVED, None),
+        # It may have arrived; that the process ended is no failure of Telegram's.
+        (GrantState.ISSUED, "done", GrantState.REVOKING, 3),
+        (GrantState.ACTIVE, "done", GrantState.ACTIVE, None),
+        (GrantState.REVOKED, "done", GrantState.REVOKED, None),
+    ],
+)
+async def test_settling(
+    core: Core, state: GrantState, left: str, becomes: GrantState, next_round: int | None
+) -> None:
+    delivery, grant, item = await left_behind(core, state)
 
     await conclude(core, item, await delivery.settle(item))
 

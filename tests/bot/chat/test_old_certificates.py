@@ -73,6 +73,25 @@ async def test_who_is_called_like_it_comes_first(desk: Desk) -> None:
     assert "Old" not in said
 
 
+async def take_many(desk: Desk) -> int:
+    """One more than there is room for on a page."""
+    count = views.BUTTONS_SHOWN + 1
+    books = [
+        Certificate(f"deed{number:036x}", f"name-{number:02}", desk.gate.now, desk.gate.now + DAY)
+        for number in range(count)
+    ]
+    async with desk.gate.database.writing() as tx:
+        await importing.take_in(desk.gate.case(tx, OPERATOR), books)
+    return count
+
+
+async def test_where_they_are_many_revoke_leads_to_their_pages(desk: Desk) -> None:
+    count = await take_many(desk)
+    await desk.new()
+    await desk.says(BORIS, "/revoke")
+    assert (await desk.buttons())[f"{ALL} ({count})"] == "oc"
+
+
 async def test_many_names_come_in_pages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[str] = []
 
@@ -81,13 +100,7 @@ async def test_many_names_come_in_pages(desk: Desk, monkeypatch: pytest.MonkeyPa
         return await propose(tx, common_name)
 
     monkeypatch.setattr(linking, "propose", counting)
-    count = views.BUTTONS_SHOWN + 1
-    books = [
-        Certificate(f"deed{number:036x}", f"name-{number:02}", desk.gate.now, desk.gate.now + DAY)
-        for number in range(count)
-    ]
-    async with desk.gate.database.writing() as tx:
-        await importing.take_in(desk.gate.case(tx, OPERATOR), books)
+    count = await take_many(desk)
     await desk.new()
     await desk.taps(BORIS, "oc")
     labels = await desk.buttons()

@@ -389,6 +389,7 @@ async def test_a_reminder_takes_the_place_of_the_one_before(desk: Desk) -> None:
     async with desk.paper.database.reading() as tx:
         left = await tx.posted.about(OutboxKind.REMINDER, grant.id)
         (gone,) = await tx.outbox.open(OutboxKind.DELETE)
+        assert not await tx.outbox.open(OutboxKind.EDIT)
     assert [one.message_id for one in left] == [second.message_id]
     assert gone.payload == {"message": first.message_id}
 

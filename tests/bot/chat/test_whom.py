@@ -10,7 +10,7 @@ from bot.chat import views
 from bot.texts import chat as words
 from bot.texts import pausing as pause_words
 from bot.texts.fill import fill
-from storage.group_records import GroupName
+from storage.group_records import Group, GroupName
 from storage.records import UserId
 from tests.bot.chat.desk import BORIS, Desk
 from tests.bot.chat.test_lists import fill_the_list, hire, turned
@@ -141,3 +141,10 @@ async def test_of_a_large_group_some_are_named_and_the_rest_is_counted(desk: Des
     [said] = await desk.says(BORIS, "/group dev")
     assert said.count("Person Number") == 30
     assert "and 15 more" in said
+
+
+async def test_a_group_says_how_long_its_people_may_have_access(desk: Desk) -> None:
+    async with desk.gate.database.writing() as tx:
+        await tx.groups.add(Group(GroupName("guests"), max_duration=2 * 86_400))
+    [said] = await desk.says(BORIS, "/group guests")
+    assert "At most 2 days" in said

@@ -127,6 +127,22 @@ async def test_a_client_that_says_too_much_or_hangs_is_ended(
     assert (await knock("client\n", window_s=0)).answer is Answer.UNANSWERED
 
 
+async def test_who_was_taken_may_say_goodbye(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was not told keeps the session for minutes."""
+    script = (
+        "trap 'echo gone >left; exit' TERM\necho Initialization Sequence Completed\n"
+        "while :; do sleep 0.05; done\n"
+    )
+    left = writable(tmp_path) / "left"
+    put_client(tmp_path, f"cd {tmp_path}\n{script}", monkeypatch)
+
+    assert (await knock("client\n")).answer is Answer.TAKEN
+
+    assert left.read_text() == "gone\n"
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -143,6 +159,12 @@ async def test_a_servers_own_words_are_not_taken_for_the_clients(
     put_client(tmp_path, f"cat >/dev/null\ncat <<'said'\n{said}\nsaid\n", monkeypatch)
 
     assert (await knock("client\n")).answer is Answer.UNANSWERED
+
+
+def writable(folder: Path) -> Path:
+    """By nobody, as whom the client runs."""
+    folder.chmod(0o777)
+    return folder
 
 
 def put_client(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
