@@ -1,9 +1,9 @@
 """The real `vpnbot`, killed at a chosen step: `python -m tests.crash.runner run`.
 
 Nothing of the program is changed. Its steps are seen where the interpreter and the libraries show
-them to anybody: audit hooks (PEP 578) for files and sockets, SQLAlchemy's engine events for
-commits, and the debug log of httpcore for calls to Telegram. The steps are numbered; at the chosen
-one the process kills itself with SIGKILL, before the step is done.
+them to anybody: audit hooks (PEP 578) for files and sockets, SQLite's trace for commits, and the
+debug log of httpcore for calls to Telegram. The steps are numbered; at the chosen one the process
+kills itself with SIGKILL, before the step is done.
 
 `run` is started again whenever it was killed, as systemd would do it; it is forked from a process
 that has imported everything already, since that is most of the time of a start.
@@ -27,9 +27,9 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Engine, Pool, event
+from sqlalchemy import Pool, event
 
 from bot.cli.main import main
 
@@ -37,8 +37,6 @@ from bot.cli.main import main
 LEAN = frozenset({"commit", "send", "sent", "rename", "remove", "mkdir", "create", "connect"})
 _WRITING = os.O_WRONLY | os.O_RDWR
 _PASSED_ON = (signal.SIGTERM, signal.SIGUSR1)
-_COMMITS = "crash.commits"
-_STATEMENTS = "crash.statements"
 # The bot polls past the client, so its calls are those that the client does not announce.
 _POLL = "getUpdates"
 _endpoint: ContextVar[str] = ContextVar("endpoint", default=_POLL)
@@ -92,28 +90,37 @@ def watch_system(steps: Steps) -> None:
 
 
 def watch_database(steps: Steps) -> None:
-    """Right before each commit, and when its connection is given back."""
+    """Right before each commit, and before whatever is asked after it."""
 
-    def on_execute(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.set_trace_callback(Traced(steps))
+
+    event.listen(Pool, "connect", on_connect)
+
+
+class Traced:
+    """Told of each statement of a connection before it is carried out."""
+
+    _committed: ClassVar[str | None] = None  # by whichever connection of the process
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._changes: list[str] = []
+
+    def __call__(self, statement: str) -> None:
+        done, Traced._committed = Traced._committed, None
+        if done is not None:
+            self._steps.step("committed", done)
         words = statement.split(None, 3)
         if words[0] in {"INSERT", "UPDATE", "DELETE"}:
             table = words[1] if words[0] == "UPDATE" else words[2]
-            connection.info.setdefault(_STATEMENTS, []).append(f"{words[0].lower()} {table}")
-
-    def on_commit(connection: Connection) -> None:
-        done = ", ".join(dict.fromkeys(connection.info.pop(_STATEMENTS, ())))
-        connection.info[_COMMITS] = done
-        steps.step("commit", done)
-
-    def on_checkin(_connection: Any, record: Any) -> None:
-        record.info.pop(_STATEMENTS, None)
-        done = record.info.pop(_COMMITS, None)
-        if done is not None:
-            steps.step("committed", done)
-
-    event.listen(Engine, "before_cursor_execute", on_execute)
-    event.listen(Engine, "commit", on_commit)
-    event.listen(Pool, "checkin", on_checkin)
+            self._changes.append(f"{words[0].lower()} {table}")
+        elif words[0] in {"BEGIN", "ROLLBACK"}:
+            self._changes.clear()
+        elif words[0] == "COMMIT":
+            done = ", ".join(dict.fromkeys(self._changes))
+            self._steps.step("commit", done)
+            Traced._committed = done
 
 
 class Listener(logging.Handler):
