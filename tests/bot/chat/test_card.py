@@ -385,3 +385,20 @@ async def test_outside_working_hours_it_is_said_when_to_expect_an_answer(paper: 
     assert line in parse_html((await asked(paper, request)).text).text
     paper.now += HOUR
     assert "outside" not in (await asked(paper, request)).text
+
+
+async def test_who_approved_what_begins_later_is_said_and_may_still_be_told_no(
+    paper: Paper,
+) -> None:
+    anna = await paper.actor(ANNA)
+    begins = MORNING + timedelta(days=3)
+    done = await paper.by(
+        anna, asking.ask, duration=None, server=BERLIN, reason="work", starts_at=begins
+    )
+    await paper.by(await paper.actor(BORIS), requests.approve, done.request.id, None)
+
+    text, offered = await card(paper, done.request)
+
+    assert "Approved by Boris, " in text
+    assert offered == ["Deny"]
+    assert (await card(paper, done.request, ANNA))[1] == []

@@ -5,6 +5,7 @@ import pytest
 from bot.access import grants, requests, roles
 from bot.access.permission import THE_BOT
 from bot.access.requests import Approved
+from bot.texts import questions as question_words
 from storage.devices import Device
 from storage.records import GrantId, Request, RequestState, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
@@ -124,3 +125,14 @@ async def test_what_lasts_already_is_not_offered_more_time(desk: Desk) -> None:
     await desk.says(ANNA, "/requestvpn")
     labels = [one for one in await desk.buttons() if one.startswith("More time")]
     assert len(labels) == 1
+
+
+async def test_another_server_is_asked_for_once(desk: Desk) -> None:
+    """What was typed is kept for one tap."""
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.says(ANNA, "/requestvpn 8h on the road")
+    elsewhere = (await desk.buttons())["Another server"]
+    first = await desk.taps(ANNA, elsewhere)
+    assert question_words.LATE_GONE not in first
+
+    assert (await desk.taps(ANNA, elsewhere))[0] == question_words.LATE_GONE
