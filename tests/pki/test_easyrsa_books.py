@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from pki.easyrsa import EasyRsaPki, Entry, PkiFinding, PkiFindingCode, Purpose, read_pki
 from pki.serial import SerialNumber
@@ -260,8 +261,12 @@ class TestFolders:
     def test_over_for_certain_is_over(self, copy: Path) -> None:
         """Nobody has to be told of who cannot get in."""
         change(copy, "bob", lambda _: None)
-        pki = read_pki(copy, now=NOW + 826 * DAY)
-        assert (pki.filed, told(pki, PkiFindingCode.REVOKED_ONLY_BY_FOLDER)) == ((), [])
+        (path,) = [p for p in self.revoked_files(copy) if "certs" in p.parent.name]
+        end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        assert read_pki(copy, now=end - timedelta(seconds=1)).filed
+        for now in (end, NOW + 826 * DAY):
+            pki = read_pki(copy, now=now)
+            assert (pki.filed, told(pki, PkiFindingCode.REVOKED_ONLY_BY_FOLDER)) == ((), [])
 
     @pytest.mark.parametrize("place", ["inline", "inline/private", "."])
     def test_a_certificate_beside_its_key(self, copy: Path, place: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.access import appointing, asking, groups, requests, revocation, usage
+from bot.access.messages import private_chat
 from bot.access.permission import THE_BOT
 from bot.access.policy import TICKETS, Hours
 from bot.access.refusals import Refusal
@@ -17,10 +18,11 @@ from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import groups as group_words
 from bot.texts import policy
+from bot.texts import roles as role_words
 from bot.texts.fill import Template, fill, moment
 from demo.api.markup import parse_html
 from storage.group_records import Group, GroupName, Reason
-from storage.records import EndReason, Request, RequestState, UserId
+from storage.records import EndReason, OutboxKind, PostedMessage, Request, RequestState, UserId
 from storage.role_records import Role
 from tests.bot.access.kit import (
     ANNA,
@@ -402,3 +404,25 @@ async def test_who_approved_what_begins_later_is_said_and_may_still_be_told_no(
     assert "Approved by Boris, " in text
     assert offered == ["Deny"]
     assert (await card(paper, done.request, ANNA))[1] == []
+
+
+async def test_of_what_others_decide_on_an_approver_sees_the_end_alone(paper: Paper) -> None:
+    """Whoever had its card before: it went to others, since a group was changed for example."""
+    dev, closed = GroupName("dev"), role_words.CARD_CLOSED
+    async with paper.database.writing() as tx:
+        await tx.groups.add(Group(dev))
+        await appointing.appoint(paper.case(tx, OPERATOR), DORA, Role.APPROVER, (dev,))
+    request = await paper.asked()
+    async with paper.database.writing() as tx:
+        card_of_dora = PostedMessage(
+            private_chat(DORA), 7, OutboxKind.CARD, str(request.id), MORNING
+        )
+        await tx.posted.remember(card_of_dora)
+
+    assert await card(paper, request, DORA) == (said(closed, id=request.id), [])
+
+    await paper.by(await paper.actor(BORIS), requests.deny, request.id)
+    text, offered = await card(paper, request, DORA)
+    assert "Denied by Boris" in text
+    assert offered == []
+    assert (await card(paper, request, UserId(2004)))[0] == said(closed, id=request.id)
