@@ -100,6 +100,9 @@ async def test_an_auditor_looks_and_finds_no_button(desk: Desk) -> None:
     for text in ("/revoke P1001", "/allow 5 Finn", "/remove P1001", "/role 2003 admin"):
         assert (await desk.says(DORA, text))[0].startswith("Only admins")
     assert (await desk.says(DORA, "/group dev add P1001"))[0].startswith("Only admins")
+    # Nor is it said whether there is anybody of a name.
+    for text in ("/group dev add Nobody", "/remove Nobody", "/remove"):
+        assert (await desk.says(DORA, text))[0].startswith("Only admins")
     assert words.HELP_AUDITOR in (await desk.says(DORA, "/help"))[0]
     assert await desk.says(DORA, "/pending") == ["1 request waits for a decision:", "card"]
 
