@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import Connection, Executable, Row, Select
+from sqlalchemy import Connection, Executable, Result, Row, Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
@@ -42,6 +42,7 @@ class AsyncConnection:
         self._sqlite = driver.sqlite
         self._connection = connection
         self._plans = plans
+        self._in_parts: set[Result[Any]] = set()
 
     @overload
     async def execute(
@@ -55,6 +56,10 @@ class AsyncConnection:
 
     async def execute(self, statement: Executable, parameters: Any = None) -> Rows[Any]:
         """Carries a statement out; its rows are there."""
+        if not self._sqlite.in_transaction:
+            # What came now would stay by itself, and without what came before.
+            gone = sqlite3.OperationalError("SQLite has rolled the transaction back")
+            raise as_said_by_sqlalchemy(gone) from None
         try:
             return self._plans.carry_out(self._connection, self._sqlite, statement, parameters)
         except sqlite3.Error as error:
@@ -79,15 +84,17 @@ class AsyncConnection:
     async def partitions(self, wanted: Select[Any], size: int) -> AsyncIterator[Sequence[Row[Any]]]:
         """So many rows at a time, and no more in memory."""
         result = await self._driver.in_thread(partial(self._connection.execute, wanted))
+        self._in_parts.add(result)
         try:
             while part := await self._driver.in_thread(partial(result.fetchmany, size)):
                 yield part
         finally:
+            self._in_parts.discard(result)
             result.close()
 
     def begin(self) -> None:
         """A transaction that sees one moment; nothing that is written in it stays."""
-        self._sqlite.execute("BEGIN")
+        self._say("BEGIN")
 
     async def begin_writing(self) -> None:
         """A transaction that has the right to write from its first statement on."""
@@ -100,7 +107,11 @@ class AsyncConnection:
 
     def roll_back(self) -> None:
         """Its end, if it has none yet: what was written in it is undone."""
-        self._sqlite.rollback()
+        # Whoever left in the middle of one would keep this moment for who comes next.
+        while self._in_parts:
+            self._in_parts.pop().close()
+        if self._sqlite.in_transaction:
+            self._say("ROLLBACK")
 
     async def close(self) -> None:
         await self.run_sync(Connection.close)

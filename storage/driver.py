@@ -8,6 +8,7 @@ thread has what may wait, and the rest is done on SQLite's own connection.
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import aiosqlite
@@ -38,5 +39,10 @@ class Driver(aiosqlite.Connection):
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            await asyncio.wait([work])
+            # Nobody may touch the connection meanwhile, however often one is told to stop.
+            while not work.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()  # nobody else asks for it
             raise
