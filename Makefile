@@ -39,8 +39,10 @@ test: $(DEV_VENV)/ready
 	$(MAKE) --no-print-directory --jobs=2 checks unit
 
 # Whatever is long, too: kills at every step, storms, all widths, PostgreSQL; and branch coverage,
-# of the short ones, since whatever is measured takes half as long again.
-test-all: checks measured rest
+# of the short ones, since whatever is measured takes longer. All beside each other, so that no core
+# waits for the last test of a part.
+test-all: $(DEV_VENV)/ready
+	$(MAKE) --no-print-directory --jobs=3 WORKERS=3 checks measured rest
 
 checks: lint types imports
 

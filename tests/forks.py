@@ -128,6 +128,17 @@ def _foundry() -> socket.socket:
 # --- in the process that forks
 
 
+def import_all() -> None:
+    """Also what a command imports only when it needs it."""
+    for name in ("bot.run", "bot.showcase", "alembic.command", "rich.table"):
+        importlib.import_module(name)
+    importlib.import_module("storage.transaction").import_repositories()
+    for command in importlib.import_module("bot.cli.program").COMMANDS:
+        command.command()
+    gc.collect()
+    gc.freeze()
+
+
 def _serve(orders: socket.socket) -> bool:
     """Forks for each order; True in each child, False once nobody gives orders any more."""
     running: dict[int, socket.socket] = {}
@@ -213,19 +224,8 @@ def _text(descriptor: int, mode: str, errors: str) -> io.TextIOWrapper:
     )
 
 
-def _import_all() -> None:
-    """Also what a command imports only when it needs it."""
-    for name in ("bot.run", "bot.showcase", "alembic.command", "rich.table"):
-        importlib.import_module(name)
-    importlib.import_module("storage.transaction").import_repositories()
-    for command in importlib.import_module("bot.cli.program").COMMANDS:
-        command.command()
-    gc.collect()
-    gc.freeze()
-
-
 if __name__ == "__main__":
-    _import_all()
+    import_all()
     if measuring := _measuring():
         measuring.save()  # so that no child writes it down once more
     if _serve(socket.socket(fileno=int(sys.argv[1]))):

@@ -5,8 +5,8 @@ them to anybody: audit hooks (PEP 578) for files and sockets, SQLite's trace for
 debug log of httpcore for calls to Telegram. The steps are numbered; at the chosen one the process
 kills itself with SIGKILL, before the step is done.
 
-`run` is started again whenever it was killed, as systemd would do it; it is forked from a process
-that has imported everything already, since that is most of the time of a start.
+`run` is started again whenever it was killed, as systemd would do it. It is forked, as the commands
+are, from a process that has imported everything already, since that is most of the time of a start.
 
 CRASH_PLAN names a file with numbers: the step at which the process dies, then the one at which the
 next process dies, counted from its start, and so on. Whoever changes the file sends SIGUSR1; the
@@ -32,6 +32,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Pool, event
 
 from bot.cli.main import main
+from tests.forks import import_all
 
 # These leave something behind, or ask somebody else for something.
 LEAN = frozenset({"commit", "send", "sent", "rename", "remove", "mkdir", "create", "connect"})
@@ -188,9 +189,6 @@ def _text(path: Any) -> str:
 
 def keep_running(steps: Steps, plan: Path) -> int:
     """Runs the bot until it ends by itself or by SIGTERM; gives its exit status."""
-    # Imported only by `vpnbot run`, when it runs.
-    import bot.run  # noqa: F401
-
     is_again = False
     while True:
         signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
@@ -260,6 +258,7 @@ def _run() -> int:
     watch_system(steps)
     watch_database(steps)
     watch_telegram(steps)
+    import_all()
     if sys.argv[1:] == ["run"]:
         return keep_running(steps, Path(os.environ["CRASH_PLAN"]))
     return obey(steps)

@@ -73,7 +73,7 @@ def killed_by_word(story: Story, stage: Stage, wire: Wire, words: int) -> Story:
 @NEEDS_SSHD
 @pytest.mark.parametrize(
     ("story", "first", "stride"),
-    [(APPROVE, 3, 7), (REVOKE, 3, 4), (PAUSE, 5, 11), (RENEW, 6, 17), (MOVED, 9, 23)],
+    [(APPROVE, 3, 7), (REVOKE, 3, 4), (PAUSE, 5, 11), (RENEW, 6, 17), (MOVED, 9, 14)],
     ids=lambda value: getattr(value, "name", ""),
 )
 async def test_at_a_word_to_a_server_elsewhere(

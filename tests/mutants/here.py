@@ -7,10 +7,16 @@ import os
 
 _NOW = f"{__file__.removesuffix('tests/mutants/here.py')}.reached/now"
 
+# By this process. The one that runs the tests forgets them before each file; no other outlives one.
+said: set[int] = set()
+
 
 def here(number: int) -> None:
     """Says that the test file that runs now comes past the change of this number."""
+    if number in said:
+        return
     try:
         os.close(os.open(f"{_NOW}/{number}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666))
     except OSError:
         return  # a test may have taken all files, all room, or this account's rights
+    said.add(number)

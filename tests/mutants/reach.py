@@ -9,6 +9,8 @@ import json
 import time
 from pathlib import Path
 
+from tests.mutants.here import said
+
 _ROOT = Path(__file__).resolve().parents[2] / ".reached"
 _NOW = _ROOT / "now"
 _SECONDS = _ROOT / "seconds.json"
@@ -50,6 +52,7 @@ def _note_in(file: str) -> None:
     next_one = _ROOT / "next"
     next_one.symlink_to(folder)
     next_one.replace(_NOW)
+    said.clear()
 
 
 def _end() -> None:
