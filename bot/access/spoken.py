@@ -197,11 +197,10 @@ def _part(plain: Sequence[str], at: int) -> tuple[Fraction, int, int] | None:
     if found := _compact(first):
         return (*found, 1)
     joined, _, of = first.rpartition("-")
-    is_in_two = _NUMBERS.get(first) in _TENS and _spelled(f"{first}-{second}")
     ways = (
         (_spelled(first), second, 2),
         (_spelled(joined), of, 1),
-        (_spelled(f"{first}-{second}") if is_in_two else None, third, 3),
+        (_spelled(f"{first}-{second}"), third, 3),
         (Fraction(1, 2) if first == "half" and second in {"a", "an"} else None, third, 3),
     )
     for number, unit, length in ways:

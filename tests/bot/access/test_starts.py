@@ -32,6 +32,11 @@ def read(text: str, now: datetime = NOW) -> tuple[str, list[str]] | None:
         ("from tomorrow 12am", "2026-03-03T00:00", ""),
         ("from 14:30", "2026-03-02T14:30", ""),
         ("from 9:00", "2026-03-03T09:00", ""),
+        # What is this very minute has begun: the next one is meant.
+        ("from 10:31", "2026-03-03T10:31", ""),
+        ("from mon 10:31", "2026-03-09T10:31", ""),
+        # Ninety-two days ahead, to the minute.
+        ("from 2 jun 11:31", "2026-06-02T11:31", ""),
         ("from 7pm 2d", "2026-03-02T19:00", "2d"),
         ("from fri", "2026-03-06T00:00", ""),
         ("from mon 9 2d", "2026-03-09T09:00", "2d"),
@@ -73,7 +78,11 @@ def test_without_a_zone_it_is_the_machines() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "from", "from home", "from the office", "from monday's call", "2d from mon 9:00"]
+    "text",
+    [
+        *("", "from", "from home", "from the office", "from monday's call", "2d from mon 9:00"),
+        *("office mon 11:00", "Anna tomorrow"),
+    ],
 )
 def test_what_speaks_of_no_beginning(text: str) -> None:
     assert read(text) is None
@@ -90,6 +99,8 @@ def test_what_speaks_of_no_beginning(text: str) -> None:
         ("from 31 feb 9:00", Refusal.BAD_START),
         ("from today 8:00", Refusal.START_PAST),
         ("from today", Refusal.START_PAST),
+        ("from today 10:31", Refusal.START_PAST),
+        ("from 2 jun 11:32", Refusal.START_FAR),
         ("from 14 sept 9:00", Refusal.START_FAR),
         ("from 2036-03-07", Refusal.START_FAR),
     ],
