@@ -135,6 +135,7 @@ async def test_the_settings_go_before_a_role(paper: Paper) -> None:
 async def test_an_auditor_sees_and_changes_nothing(paper: Paper) -> None:
     await paper.by(OPERATOR, appointing.appoint, DORA, Role.AUDITOR)
     dora = await paper.actor(DORA)
+    assert dora == Actor("telegram:2003", "Somebody", DORA, is_auditor=True)
     request = await paper.asked(ANNA)
     assert DORA not in await cards(paper)
     for use_case, arguments in (

@@ -7,7 +7,7 @@ import pytest
 from bot.access import sightings
 from bot.access.messages import Notice
 from bot.access.refusals import Refusal
-from bot.access.sightings import NAMED, REMEMBERED, PutBack, Sighting
+from bot.access.sightings import NAMED, REMEMBERED, PutBack, Sighting, enumerated
 from storage.records import OutboxKind, SeenAs, ServerName, Stranger
 from tests.bot.access.kit import (
     ANNA,
@@ -63,7 +63,7 @@ async def test_it_is_told_once_a_day(
     paper.now += HOUR
     await report(paper, eve(seen_as), told=False)
     assert (await paper.heard(), await paper.noted()) == ([], [])
-    paper.now += DAY
+    paper.now += DAY - HOUR  # to the moment
     await report(paper, eve(seen_as))
     assert len(await paper.heard()) == 2
 
@@ -133,6 +133,31 @@ async def test_names_that_a_server_invents_cost_little(paper: Paper) -> None:
     # Who is there all the time is not forgotten for those who are not.
     await report(paper, eve(SeenAs.UNKNOWN), *(eve(SeenAs.CUT, f"n{n}") for n in range(500)))
     assert "eve" in await strangers(paper)
+
+
+async def test_a_name_that_is_there_twice_takes_one_place(paper: Paper) -> None:
+    names = [f"n{number}" for number in range(REMEMBERED)]
+    await report(paper, *(eve(SeenAs.CUT, name) for name in names for _ in range(2)))
+    assert set(await strangers(paper)) == set(names)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "count", "said"),
+    [
+        ((125, 125), 2, (125, 125, "")),
+        ((125, 126), 2, (125, " (+1)")),
+        ((125, 125), 9, (125, 125, " (+7)")),
+        ((1, 200, 200), 3, (1, 200, " (+1)")),
+        ((300,), 1, (300, "")),
+    ],
+)
+def test_as_many_are_named_as_fit(
+    lengths: tuple[int, ...], count: int, said: tuple[int | str, ...]
+) -> None:
+    *named, rest = said
+    assert enumerated(["x" * length for length in lengths], count) == ", ".join(
+        "x" * int(length) for length in named
+    ) + str(rest)
 
 
 async def test_what_is_not_told_is_news_at_the_next_look(paper: Paper) -> None:

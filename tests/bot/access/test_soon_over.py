@@ -56,12 +56,51 @@ async def test_they_fit_the_duration(
     assert await reminded(paper) == []
 
 
+@pytest.mark.parametrize("shorter", [0, 60])
+@pytest.mark.parametrize("before", [7 * DAY, DAY, HOUR])
+async def test_three_quarters_of_its_time_are_over_by_then(
+    paper: Paper, before: timedelta, shorter: int
+) -> None:
+    """Of four times as long it comes; of a minute less it does not."""
+    grant = await has_for(paper, 4 * round(before.total_seconds()) - shorter)
+    paper.now = grant.not_after - before
+    assert await reminded(paper) == ([] if shorter else [grant.id])
+
+
 async def test_of_what_was_missed_only_the_last_one_comes(paper: Paper) -> None:
     """The bot was down."""
     grant = await has_for(paper, 30 * DAY_S)
     paper.now = grant.not_after - timedelta(minutes=30)
     assert await reminded(paper) == [grant.id]
     assert await reminded(paper) == []
+
+
+async def test_of_what_was_missed_none_comes_at_the_end(paper: Paper) -> None:
+    grant = await has_for(paper, 30 * DAY_S)
+    paper.now = grant.not_after
+    assert await reminded(paper) == []
+
+
+async def test_what_needs_no_reminder_is_not_looked_at_again(paper: Paper) -> None:
+    grant = await has_for(paper, WEEK_S)
+    boris = await paper.actor(BORIS)
+    await paper.by(boris, pausing.pause, ANNA, None)
+    paper.now = grant.not_after - DAY
+    # Of whoever is paused that is asked every five minutes, until the end.
+    assert [await paper.do(soon_over.remind_due) for _ in range(2)] == [1, 0]
+    paper.now += 5 * MINUTE
+    assert [await paper.do(soon_over.remind_due) for _ in range(2)] == [1, 0]
+    paper.now = grant.not_after
+    assert await paper.do(soon_over.remind_due) == 1
+    paper.now += HOUR
+    assert await paper.do(soon_over.remind_due) == 0
+
+
+async def test_what_is_over_is_looked_at_once(paper: Paper) -> None:
+    grant = await has_for(paper, WEEK_S)
+    await paper.by(await paper.actor(ANNA), revocation.give_up, grant.id)
+    paper.now = grant.not_after - HOUR
+    assert [await paper.do(soon_over.remind_due) for _ in range(2)] == [1, 0]
 
 
 async def test_none_comes_twice_when_the_clock_jumps(paper: Paper) -> None:

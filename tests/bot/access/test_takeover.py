@@ -124,6 +124,10 @@ async def test_it_is_in_the_trail(paper: Paper) -> None:
     }
     await take_over(paper, 8)  # a number alone is worth a row, too
     assert [row.action for row in await paper.noted()] == ["crl.take_over"]
+    # And so is a list of another CA that stays in the file.
+    await paper.do(takeover.take_over, BERLIN, 8, [], others=["Old CA"])
+    (row,) = await paper.noted()
+    assert (row.detail["number"], row.detail["others"]) == (8, ["Old CA"])
 
 
 # --- what a list keeps out because it is for another server -------------------------------------
@@ -208,7 +212,11 @@ async def test_admins_hear_who_was_shut_out(paper: Paper) -> None:
         for admin in (BORIS, CLARA)
     ]
     (row,) = await paper.noted()
-    assert (row.action, row.detail["names"]) == ("server.shut_out", ["anna-1", "emil-2"])
+    assert (row.action, row.subject) == ("server.shut_out", "server:berlin")
+    assert row.detail == {"name": "vpnbot", "names": ["anna-1", "emil-2"], "count": 2}
+    # As many as are shown, and not one more: then it says so.
+    await paper.do(takeover.shut_out, BERLIN, names := [f"n{n}" for n in range(20)])
+    assert (await paper.heard())[0].payload["values"]["names"] == ", ".join(names)
 
 
 async def test_a_message_has_an_end(paper: Paper) -> None:
@@ -232,7 +240,8 @@ async def test_a_server_that_was_looked_through(paper: Paper) -> None:
     assert server is not None
     assert server.restored_at is None
     (row,) = await paper.noted()
-    assert (row.action, row.detail["sessions"]) == ("server.look_through", ["anna-1"])
+    assert (row.action, row.subject) == ("server.look_through", "server:berlin")
+    assert row.detail == {"name": "vpnbot", "sessions": ["anna-1"], "count": 1}
 
 
 # --- the first thing that a restored database hears -----------------------------------------------

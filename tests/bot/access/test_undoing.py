@@ -15,11 +15,13 @@ from storage.records import (
     OutboxKind,
     PostedMessage,
     Request,
+    RequestId,
     RequestState,
     UserId,
 )
+from storage.request_notes import RequestNotes
 from storage.role_records import Role
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, MINUTE, OPERATOR, Paper
+from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, MINUTE, OPERATOR, PARIS, Paper, notice
 
 SOON = timedelta(seconds=59)
 
@@ -38,17 +40,35 @@ async def denied(paper: Paper) -> Request:
     return request
 
 
+async def posted(paper: Paper, request: Request, *chats: int) -> None:
+    async with paper.database.writing() as tx:
+        for chat in chats:
+            card = PostedMessage(ChatId(chat), 7, OutboxKind.CARD, str(request.id), paper.now)
+            await tx.posted.remember(card)
+
+
 async def test_after_a_no_the_request_is_open_again(paper: Paper) -> None:
-    request = await denied(paper)
-    paper.now += SOON
+    request = await paper.asked(ANNA)
+    await posted(paper, request, BORIS)
     boris = await paper.actor(BORIS)
+    await paper.by(boris, requests.deny, request.id)
+    await paper.forget()
+    paper.now += SOON
     done = await paper.by(boris, undoing.undo, request.id)
     assert not done.ended
     again = await of(paper, request)
     assert again == request
-    told = [(one.chat, one.payload.get("code")) for one in await paper.heard()]
-    assert (ANNA, Notice.REQUEST_REOPENED) in told
-    assert [one.action for one in await paper.noted()] == ["request.reopen"]
+    heard = await paper.heard()
+    assert [one.chat for one in heard if one.kind is OutboxKind.EDIT_CARD] == [BORIS]
+    (told,) = [one for one in heard if one.kind is OutboxKind.NOTICE]
+    who = {"admin": "Boris", "by": "telegram:2001"}
+    assert told == notice(ANNA, Notice.REQUEST_REOPENED, paper.now, server=BERLIN, **who)
+    (row,) = await paper.noted()
+    assert (row.action, row.detail["user_id"]) == ("request.reopen", ANNA)
+    async with paper.database.reading() as tx:
+        notes = await tx.request_notes.of(request.id)
+    # It waits anew, and nothing of why it was denied is left.
+    assert notes == RequestNotes(request.id, waits_since=paper.now)
     # Whoever decides then is bound by nothing of it.
     await paper.yes(CLARA, request.id)
 
@@ -66,6 +86,11 @@ async def test_after_a_yes_what_it_gave_is_revoked(paper: Paper) -> None:
     assert (found.state, found.end_reason) == (GrantState.REVOKING, EndReason.REVOKED)
     told = {(one.chat, one.kind) for one in await paper.heard()}
     assert {(BORIS, OutboxKind.RECEIPT), (ANNA, OutboxKind.NOTICE)} <= told
+    noted = [(one.action, one.subject) for one in await paper.noted()]
+    assert noted == [
+        ("grant.end", f"grant:{grant.id}"),
+        ("request.undo", f"request:{request.id}"),
+    ]
     # Pressed again there is nothing left.
     await paper.refuses(await paper.actor(BORIS), Refusal.NOTHING_TO_UNDO, undoing.undo, request.id)
 
@@ -84,6 +109,9 @@ async def test_only_whoever_decided_takes_it_back(paper: Paper) -> None:
     )
     assert values == {"admin": "Boris"}
     await paper.refuses(await paper.actor(ANNA), Refusal.ADMINS_ONLY, undoing.undo, request.id)
+    # Nor does anybody else hear whether there is such a request.
+    nothing = RequestId(request.id + 1)
+    await paper.refuses(await paper.actor(ANNA), Refusal.ADMINS_ONLY, undoing.undo, nothing)
     paper.admins = (CLARA,)
     await paper.refuses(await paper.actor(BORIS), Refusal.ADMINS_ONLY, undoing.undo, request.id)
 
@@ -102,6 +130,13 @@ async def test_whoever_has_asked_again_has_one_request(paper: Paper) -> None:
         await paper.actor(BORIS), Refusal.UNDO_ASKED_AGAIN, undoing.undo, request.id
     )
     assert values == {"request": other.id}
+
+
+async def test_what_was_asked_for_another_server_is_another_matter(two_servers: Paper) -> None:
+    request = await denied(two_servers)
+    await two_servers.asked(ANNA, server=PARIS)
+    await two_servers.by(await two_servers.actor(BORIS), undoing.undo, request.id)
+    assert (await of(two_servers, request)).state is RequestState.PENDING
 
 
 async def test_what_is_over_otherwise_stays_over(paper: Paper) -> None:
@@ -149,14 +184,12 @@ async def test_a_role_that_is_over_takes_nothing_back(paper: Paper, role: Role |
 
 async def test_the_button_goes_when_its_minute_is_over(paper: Paper) -> None:
     request = await paper.asked(ANNA)
-    async with paper.database.writing() as tx:
-        for admin in (BORIS, CLARA):
-            card = PostedMessage(ChatId(admin), 7, OutboxKind.CARD, str(request.id), paper.now)
-            await tx.posted.remember(card)
+    group = -100_500
+    await posted(paper, request, BORIS, CLARA, group)
     await paper.by(await paper.actor(BORIS), requests.deny, request.id)
     await paper.forget()
     assert await paper.do(undoing.settle_due) == 0
     paper.now += MINUTE
     assert await paper.do(undoing.settle_due) == 1
-    assert [one.chat for one in await paper.heard()] == [BORIS]
+    assert {one.chat for one in await paper.heard()} == {BORIS, group}
     assert await paper.do(undoing.settle_due) == 0

@@ -72,6 +72,13 @@ async def test_looks_add_up_over_reconnects_and_restarts(paper: Paper) -> None:
     assert await totals(paper, anna) == (174, 1039)
 
 
+async def test_a_count_that_stands_still_is_not_added_again(paper: Paper) -> None:
+    anna = await paper.active()
+    for counted in ((100, 100), (100, 150), (120, 150), (120, 150)):
+        await look(paper, use(anna, *counted))
+        assert await totals(paper, anna) == counted
+
+
 async def test_no_more_than_a_row_a_minute(paper: Paper) -> None:
     anna = await paper.active()
     await look(paper, use(anna, 100, 100))
@@ -125,6 +132,11 @@ async def test_two_sessions_from_two_addresses_are_told_once_an_occasion(paper: 
     paper.now += HOUR
     assert await look(paper, *both)
     assert len(await paper.heard()) == 2
+    # An hour after the last sign, to the moment.
+    paper.now += HOUR - 2 * MINUTE
+    assert not await look(paper, *both)
+    paper.now += HOUR - MINUTE
+    assert await look(paper, *both)
 
 
 async def test_what_a_server_invents_is_counted_and_cut(paper: Paper) -> None:
@@ -165,6 +177,28 @@ async def test_two_who_put_each_other_out_are_told(paper: Paper) -> None:
     assert found == [False, False, False, True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("places", "apart_s", "is_told"),
+    [
+        ((HOME, CAFE, HOME, CAFE), 200, True),  # within ten minutes, to the second
+        ((HOME, CAFE, HOME, CAFE), 201, False),
+        ((HOME, CAFE, "192.0.2.1", CAFE), 60, False),
+        ((HOME, CAFE, HOME, "192.0.2.1"), 60, False),
+        ((HOME, HOME, HOME, HOME), 60, False),
+    ],
+)
+async def test_turns_are_back_and_forth_within_minutes(
+    paper: Paper, places: Sequence[str], apart_s: int, is_told: bool
+) -> None:
+    anna = await paper.active()
+    found = []
+    for turn, place in enumerate(places):
+        paper.now += timedelta(seconds=apart_s)
+        one = use(anna, number=turn, began_at=BEGAN + turn * MINUTE, real_address=f"{place}:1")
+        found.append(await noted(paper, BERLIN, [one]))
+    assert found == [False, False, False, is_told]
+
+
 async def test_one_device_on_its_way_is_not_told(paper: Paper) -> None:
     anna = await paper.active()
     # It goes on under another address, as OpenVPN lets it.
@@ -188,6 +222,14 @@ async def test_two_servers_at_once_are_told(paper: Paper) -> None:
     assert not await look(paper, later, server=PARIS)
 
 
+async def test_who_comes_while_the_other_one_is_seen_is_there_at_once(paper: Paper) -> None:
+    anna = await paper.active()
+    await paper.add_server(PARIS, "10.9.0.0/29")
+    await look(paper, use(anna))
+    same_moment = use(anna, began_at=paper.now, real_address=f"{CAFE}:1")
+    assert await look(paper, same_moment, server=PARIS)
+
+
 @pytest.mark.parametrize(
     ("shown", "address"),
     [
@@ -197,6 +239,7 @@ async def test_two_servers_at_once_are_told(paper: Paper) -> None:
         ("[2001:db8::1]:1194", "2001:db8::1"),
         ("tcp6:[2001:db8::1]:1194", "2001:db8::1"),
         ("2001:db8::1", "2001:db8::1"),
+        ("gateway:1194", "gateway"),
         ("", ""),
         ("\x1b" + "x" * 99, "x" * 63 + "…"),
     ],

@@ -51,6 +51,10 @@ async def test_whose_it_is_and_was(paper: Paper) -> None:
     (then,) = (await asked(paper, "10.8.0.2", MORNING + HOUR)).had
     assert (then.name, then.grant, then.standing) == ("Anna Petrova", anna.id, Standing.HAD)
     assert (then.since, then.until) == (MORNING, left)
+    # From the first moment to the last, which is nobody's any more.
+    assert (await asked(paper, "10.8.0.2", MORNING)).had == (then,)
+    at_the_end = await asked(paper, "10.8.0.2", left)
+    assert (at_the_end.had, at_the_end.before) == ((), then)
     # While it rested it was nobody's, and whose it was before is said.
     between = await asked(paper, "10.8.0.2", left + MINUTE)
     assert between.had == ()
@@ -135,6 +139,15 @@ TO_THE_MINUTE = MINUTE - timedelta(microseconds=1)
         ("2026-03-01T14:05:07+02:00", datetime(2026, 3, 1, 12, 5, 7, tzinfo=UTC), timedelta()),
         ("09:30", datetime(2026, 3, 2, 9, 30, tzinfo=UTC), TO_THE_MINUTE),
         ("14:05", datetime(2026, 3, 1, 14, 5, tzinfo=UTC), TO_THE_MINUTE),
+        ("09:31:27", NOW, timedelta()),
+        ("2026-03-02 09:31:27", NOW, timedelta()),
+        ("12:05+02:00", datetime(2026, 3, 1, 10, 5, tzinfo=UTC), timedelta()),
+        # As long as a time may be.
+        (
+            "2026-03-01 14:05:07." + "1" * 20,
+            datetime(2026, 3, 1, 14, 5, 7, 111_111, tzinfo=UTC),
+            timedelta(),
+        ),
         ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC), DAY - timedelta(microseconds=1)),
     ],
 )
@@ -143,7 +156,16 @@ def test_times_as_people_write_them(text: str, start: datetime, length: timedelt
 
 
 @pytest.mark.parametrize(
-    "text", ["soon", "2026-03-03", "2026-13-01", "25:00", "9" * 41, "0001-01-01T00:00+23:00"]
+    "text",
+    [
+        "soon",
+        "2026-03-03",
+        "2026-13-01",
+        "25:00",
+        "2026-03-01 14:05:07." + "1" * 21,
+        "2026-03-02 09:31:28",
+        "0001-01-01T00:00+23:00",
+    ],
 )
 def test_what_is_no_time_that_has_been(text: str) -> None:
     with pytest.raises(Refused) as caught:
