@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from storage.audit import GENESIS, entry_digest
+from storage.audit import GENESIS, AuditWanted, entry_digest
 from storage.audit_records import AuditEntry, AuditHead, BrokenEntry
 from storage.database import Database
 from storage.records import RequestId
@@ -100,6 +100,52 @@ async def test_a_row_is_found_by_its_number_or_its_action(database: Database, tr
         assert await tx.audit.last_of("user.remove") is None
         assert await tx.audit.digest_of(6) == other.digest
         assert await tx.audit.digest_of(99) is None
+
+
+async def test_rows_are_chosen_by_who_what_where_and_when(database: Database) -> None:
+    async with database.writing() as tx:
+        await append(tx, 1, action="grant.end", detail={"server": "berlin"})
+        await append(tx, 2, action="grant", actor="telegram:8", subject="user:7")
+        await append(tx, 3, action="grants.x", detail={"servers": ["berlin", "paris"]})
+        await append(tx, 4, action="grant.prove", subject="server:berlin", actor="vpnbot")
+        await append(tx, 5, action="user.allow", detail={"name": "berlin"}, actor="vpnbot")
+
+        async def chosen(limit: int = 9, **wanted: Any) -> list[int]:
+            return [row.seq for row in await tx.audit.newest(limit, AuditWanted(**wanted))]
+
+        assert await chosen() == [1, 2, 3, 4, 5]
+        assert await chosen(2) == [4, 5]
+        assert await chosen(kind="grant") == [1, 2, 4]
+        assert await chosen(kind="grant.end") == [1]
+        assert await chosen(server="berlin") == [1, 3, 4]
+        assert await chosen(server="paris") == [3]
+        # From a moment on, and until before another.
+        assert await chosen(since=NOW + 2 * HOUR, until=NOW + 4 * HOUR) == [2, 3]
+        # What somebody did, and what was done to them.
+        assert await chosen(actors=["telegram:7"]) == [1, 3]
+        assert await chosen(actors=["telegram:7"], subjects=["user:7"]) == [1, 2, 3]
+        assert await chosen(2, actors=["telegram:7"], subjects=["user:7"]) == [2, 3]
+        assert await chosen(actors=["vpnbot"], subjects=["user:7"], kind="grant") == [2, 4]
+        assert await chosen(actors=[], subjects=[]) == []
+
+
+async def test_what_was_done_last_and_to_what(database: Database, trail: Path) -> None:
+    async with database.writing() as tx:
+        await append(tx, 6, action="grant.pause", subject="grant:g-1")
+        await append(tx, 7, action="grant.resume", subject="grant:g-2")
+        assert await tx.audit.last_number_of(["grant.end", "grant.pause"]) == 6
+        assert await tx.audit.last_number_of(["user.allow"]) is None
+        assert await tx.audit.subjects_of("grant.pause") == {"grant:g-1"}
+        done = ("grant.pause", "grant.resume")
+        assert await tx.audit.last_done_to("grant:g-1", *done) == "grant.pause"
+        assert await tx.audit.last_done_to("grant:g-1", "grant.end", *done) == "grant.pause"
+        assert await tx.audit.last_done_to("grant:g-3", *done) is None
+        first = await tx.audit.first()
+    assert first is not None
+    assert (first.seq, first.subject) == (1, "grant:g-1")
+    tamper(trail, "UPDATE audit SET at = 'x' WHERE seq = 1")
+    async with database.reading() as tx:
+        assert await tx.audit.first() is None
 
 
 async def test_a_row_that_was_undone_leaves_no_gap(database: Database) -> None:

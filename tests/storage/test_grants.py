@@ -14,6 +14,7 @@ from storage.records import (
     GrantId,
     GrantState,
     Place,
+    Proof,
     ServerName,
 )
 from storage.transaction import Transaction
@@ -203,6 +204,87 @@ async def test_those_that_were_given_for_another_server(database: Database) -> N
         serials = await tx.crl.for_others([BERLIN])
     assert [grant.state for grant in others] == list(LIVE_STATES)
     assert sorted(serials) == sorted(grant.serial for grant in others)
+
+
+async def test_imported_ones_are_found_by_their_names(database: Database) -> None:
+    free = {"server": None, "user_id": None, "imported_at": NOW, "state": GrantState.ACTIVE}
+    async with database.writing() as tx:
+        await add_people(tx)
+        ours = await add_grant(tx, 1, common_name="our-laptop", state=GrantState.ACTIVE)
+        names = ("Anna.Laptop@example.com", "anna.laptop", "...", "anna_phone")
+        first, second, blank, odd = imported = [
+            make_grant(number, None, **free, common_name=name)
+            for number, name in enumerate(names, start=2)
+        ]
+        await tx.grants.add_many([])
+        for one in imported:
+            await tx.grants.add_many([one])
+        assert await tx.grants.unlinked() == imported
+        # By words before the at sign; ours are found by their holders.
+        assert await tx.grants.unlinked_like(["laptop"]) == [first, second]
+        assert await tx.grants.unlinked_like(["example", "our"]) == []
+        assert await tx.grants.unlinked_as("anna.laptop") == [second]
+        assert await tx.grants.imported_as(["...", "our-laptop"]) == [blank]
+        assert await tx.grants.imported_as([]) == []
+        assert await tx.grants.imported_names() == list(names)
+        assert await tx.grants.with_name("our-laptop") == [ours]
+        assert await tx.grants.with_name("anna.laptop") == [second]
+        assert await tx.grants.with_name("") == []
+        assert await tx.grants.count_unlinked_names() == 4
+        assert await tx.grants.nobodys_not_over(limit=2) == [first, second]
+        # An underscore may stand for any sign there.
+        assert await tx.grants.known_on(PARIS, ["anna.laptop"]) == [second]
+        assert await tx.grants.known_on(PARIS, ["anna_laptop"]) == imported
+        assert await tx.grants.link(second.id, BORIS)
+        assert not await tx.grants.link(ours.id, BORIS)
+        assert not await tx.grants.link(GrantId("g-nobody"), BORIS)
+        linked = replace(second, user_id=BORIS)
+        assert await tx.grants.of_user(BORIS) == [linked]
+        assert await tx.grants.unlinked() == [first, blank, odd]
+        assert await tx.grants.get(ours.id) == ours
+
+
+async def test_when_somebody_had_a_new_one_for_an_old_one(database: Database) -> None:
+    over = {"state": GrantState.REVOKED, "end_reason": EndReason.REPLACED}
+    async with database.writing() as tx:
+        await add_people(tx)
+        for number, at in enumerate((NOW, NOW + HOUR, NOW + DAY), start=1):
+            await add_grant(tx, number, **over, revoked_at=at)
+        await add_grant(tx, 4, **over, revoked_at=NOW + DAY, user_id=BORIS)
+        lost = {"state": GrantState.REVOKED, "end_reason": EndReason.LOST}
+        await add_grant(tx, 5, **lost, revoked_at=NOW + DAY)
+        assert await tx.grants.replaced_at(ANNA, NOW) == [NOW + DAY, NOW + HOUR]
+
+
+async def test_what_ended_without_a_proof_is_listed_while_it_could_let_in(
+    database: Database,
+) -> None:
+    """Also where no proof will ever come, since its server was taken out before."""
+    async with database.writing() as tx:
+        await add_people(tx)
+        live = await add_grant(tx, 1, state=GrantState.ACTIVE)
+        revoking = await add_grant(tx, 2, state=GrantState.REVOKING, not_after=NOW + 2 * WEEK)
+        for_good, proved = [await add_grant(tx, n, state=GrantState.REVOKED) for n in (3, 4)]
+        for one in (for_good, proved):
+            await tx.proofs.open(one.id, [BERLIN], NOW)
+        await tx.proofs.record(Proof(proved.id, BERLIN, proved=True, attempts=1, next_try_at=NOW))
+        await tx.proofs.drop_open(BERLIN, NOW)
+        before = NOW + WEEK - timedelta(microseconds=1)
+        assert await tx.grants.unproved(before, offset=0, limit=9) == [for_good, revoking]
+        assert await tx.grants.unproved(before, offset=1, limit=1) == [revoking]
+        assert await tx.grants.count_unproved(before) == 2
+        assert await tx.grants.unproved(NOW + WEEK, offset=0, limit=9) == [revoking]
+        assert await tx.grants.count_unproved(NOW + WEEK) == 1
+        assert await tx.grants.ending(offset=0, limit=9) == [live]
+        assert await tx.grants.count_live() == 1
+        # They are among what somebody has, and whoever has it is listed.
+        assert await tx.grants.of_users([ANNA], before) == [live, revoking, for_good]
+        await tx.grants.move(live.id, GrantState.ACTIVE, GrantState.EXPIRED)
+        await tx.grants.prove(revoking.id, GrantState.REVOKED, NOW)
+        found = await tx.people.with_access(before, offset=0, limit=9)
+        assert [person.id for person in found] == [ANNA]
+        assert await tx.people.with_access(NOW + WEEK, offset=0, limit=9) == []
+        assert await tx.grants.of_users([ANNA], NOW + WEEK) == []
 
 
 async def test_those_of_a_name(database: Database) -> None:

@@ -142,7 +142,7 @@ def farewell(**values: Any) -> Farewell:
         ),
         LeftAccount(BORIS, allowed=False, revision=0, pause=PersonPause(ANNA, NOW, None, "x", "X")),
     )
-    given = {"at": NOW, "undo_until": NOW + HOUR} | values
+    given: dict[str, Any] = {"at": NOW, "undo_until": NOW + HOUR} | values
     return Farewell(ANNA, "Anna", "telegram:7", "Olga", ended=2, accounts=accounts, **given)
 
 
@@ -186,7 +186,7 @@ async def test_who_seems_gone_stands_until_that_is_settled(database: Database) -
         assert await tx.leavings.get(LeavingId(9)) is None
         assert [each.id for each in await tx.leavings.of(ANNA)] == [first, other]
         await tx.leavings.settle(first, LeavingState.KEPT, "telegram:7", "Olga", NOW)
-        settled = {"by": "telegram:7", "by_name": "Olga", "settled_at": NOW}
+        settled: dict[str, Any] = {"by": "telegram:7", "by_name": "Olga", "settled_at": NOW}
         kept = replace(one, id=first, state=LeavingState.KEPT, **settled)
         assert await tx.leavings.of(ANNA) == [
             kept,

@@ -90,7 +90,12 @@ async def test_a_search_narrows_with_each_word(database: Database) -> None:
             "anna anna": ["Anna Ivanova", "Anna Petrova"],
             "": ["Anna Ivanova", "Anna Petrova", "Annika Petrova"],
         }
-        assert await tx.people.count_listed(["ann"]) == 3
+        assert await tx.people.count_listed() == await tx.people.count_listed(["ann"]) == 3
+        assert await tx.people.count_listed(["anna"]) == 2
+        # Of whole words one is not the beginning of another.
+        whole = await tx.people.with_words(["ann"], limit=9, whole=True)
+        assert (whole, len(await tx.people.with_words(["anna"], limit=9, whole=True))) == ([], 2)
+        assert await tx.people.words_like("annik", limit=9) == {"annika"}
         [second] = await tx.people.listed(offset=1, limit=1)
         assert second.name == "Anna Petrova"
 

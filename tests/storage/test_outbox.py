@@ -192,7 +192,8 @@ async def test_only_old_rows_that_are_over_go(database: Database) -> None:
         await tx.outbox.conclude(failed, SetAside(None))
         await tx.outbox.conclude(young, Done())
 
-        await tx.outbox.prune(NOW)
+        # Some at a time: of a few there are no more.
+        assert not await tx.outbox.prune(NOW)
         assert len(await states(tx)) == 5
         await tx.outbox.prune(NOW + HOUR)
         assert set(await states(tx)) == {sending.id, queued.id, young.id}
@@ -268,3 +269,88 @@ async def test_what_is_stuck_is_known_with_its_reason(database: Database) -> Non
         stuck = await tx.outbox.stuck(10)
         assert [(item.id, item.error) for item in stuck] == [(waits.id, "again"), (1, "x" * 256)]
         assert [item.id for item in await tx.outbox.stuck(1)] == [waits.id]
+
+
+async def test_a_chat_is_held_as_long_as_was_said_at_most(database: Database) -> None:
+    async with database.writing() as tx:
+        item, other = await add(tx), await add(tx, BOB)
+        await tx.outbox.claim(item.id)
+        later = Later(NOW + HOUR, attempts=1)
+        await tx.outbox.conclude(item, later)
+        assert await tx.outbox.holds() == {}
+        await tx.outbox.claim(item.id)
+        await tx.outbox.conclude(item, Later(NOW + HOUR, attempts=2, holds_chat=True))
+        assert await tx.outbox.holds() == {ALICE: NOW + HOUR}
+        for until in (MINUTE, DAY, HOUR):
+            await tx.outbox.hold_chat(ALICE, NOW + until)
+        await tx.outbox.hold_chat(BOB, NOW + HOUR)
+        assert await tx.outbox.holds() == {ALICE: NOW + DAY, BOB: NOW + HOUR}
+        assert await due(tx, HOUR) == [other.id]
+        await tx.outbox.forget_holds(NOW + HOUR)
+        assert await tx.outbox.holds() == {ALICE: NOW + DAY, BOB: NOW + HOUR}
+        await tx.outbox.forget_holds(NOW + HOUR + MINUTE)
+        assert await tx.outbox.holds() == {ALICE: NOW + DAY}
+
+
+async def test_of_what_waits_of_a_kind_nobody_knows_any_more(database: Database) -> None:
+    async with database.writing() as tx:
+        profile, note, sent = [
+            await add(tx, kind=kind)
+            for kind in (OutboxKind.DELIVER, OutboxKind.NOTICE, OutboxKind.DELIVER)
+        ]
+        await tx.outbox.claim(sent.id)
+        await tx.outbox.conclude(sent, Done())
+        await tx.outbox.doubt(OutboxKind.DELIVER)
+        assert await states(tx) == {profile.id: "sending", note.id: "queued", sent.id: "done"}
+
+
+async def test_what_waits_for_a_group_goes_where_it_has_moved(database: Database) -> None:
+    new = ChatId(-1007)
+    async with database.writing() as tx:
+        queued, sending, sent, other = [await add(tx, chat) for chat in (ALICE, ALICE, ALICE, BOB)]
+        for item in (sending, sent):
+            await tx.outbox.claim(item.id)
+        await tx.outbox.conclude(sent, Done())
+        await tx.outbox.move_chat(ALICE, new)
+        found = await tx._connection.execute(text("SELECT id, chat_id FROM outbox"))
+        assert {row.id: row.chat_id for row in found} == {
+            queued.id: new,
+            sending.id: new,
+            sent.id: ALICE,
+            other.id: BOB,
+        }
+
+
+async def test_no_message_from_before_is_edited_by_another_bot(database: Database) -> None:
+    payload = {"text": "x", "edit": 7}
+    async with database.writing() as tx:
+        edit, done, menu, note = [
+            await add(tx, kind=kind, payload=given)
+            for kind, given in (
+                (OutboxKind.EDIT, payload),
+                (OutboxKind.EDIT_CARD, payload),
+                (OutboxKind.REPLY, payload),
+                (OutboxKind.NOTICE, {"code": "x"}),
+            )
+        ]
+        await tx.outbox.claim(done.id)
+        await tx.outbox.conclude(done, Done())
+        await tx.outbox.forget_edits()
+        assert set(await states(tx)) == {done.id, menu.id, note.id}
+        found = await tx.outbox.due(NOW, 9)
+        assert [(one.id, one.payload) for one in found] == [
+            (menu.id, {"text": "x"}),
+            (note.id, {"code": "x"}),
+        ]
+        assert edit.id not in await states(tx)
+
+
+async def test_what_nobody_has_begun_to_send_is_known(database: Database) -> None:
+    async with database.writing() as tx:
+        _, sending, tried = [await add(tx, payload={"n": n}) for n in range(3)]
+        await add(tx, BOB, payload={"n": 3})
+        await add(tx, kind=OutboxKind.REPLY, payload={"n": 4})
+        await tx.outbox.claim(sending.id)
+        await tx.outbox.claim(tried.id)
+        await tx.outbox.conclude(tried, Later(NOW, attempts=1))
+        assert await tx.outbox.untried(ALICE, OutboxKind.NOTICE) == [{"n": 0}]

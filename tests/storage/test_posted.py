@@ -40,6 +40,33 @@ async def test_a_message_is_remembered_once(database: Database) -> None:
         assert await tx.posted.about(OutboxKind.CARD, "2") == [replace(CARD, subject="2")]
 
 
+async def test_messages_are_found_by_their_number_and_their_time(database: Database) -> None:
+    cards = [
+        replace(CARD, message_id=100 + number, posted_at=NOW + number * HOUR) for number in range(3)
+    ]
+    other = replace(CARD, chat_id=ChatId(8), posted_at=NOW + HOUR, kind=OutboxKind.DELIVER)
+    async with database.writing() as tx:
+        for message in (*reversed(cards), other):
+            await tx.posted.remember(message)
+        assert await tx.posted.find(ChatId(8), 100) == other
+        assert await tx.posted.find(ChatId(7), 102) == cards[2]
+        assert await tx.posted.find(ChatId(8), 102) is None
+        # After the first moment, and until the last one.
+        between = await tx.posted.posted_between(OutboxKind.CARD, NOW, NOW + 2 * HOUR, 9)
+        assert between == cards[1:]
+        assert await tx.posted.posted_between(OutboxKind.CARD, NOW, NOW + DAY, 1) == [cards[1]]
+        await tx.posted.forget_all()
+        assert await tx.posted.newest_in(ChatId(7), 9) == []
+
+
+async def test_whose_messages_they_are_is_known(database: Database) -> None:
+    async with database.writing() as tx:
+        assert await tx.posted.bot() is None
+        for bot in (1, 2):
+            await tx.posted.belong_to(bot)
+        assert await tx.posted.bot() == 2
+
+
 async def test_message_numbers_count_per_chat(database: Database) -> None:
     other = replace(CARD, chat_id=ChatId(8))
     async with database.writing() as tx:

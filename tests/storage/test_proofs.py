@@ -126,6 +126,26 @@ async def test_what_waits_for_a_moment_too_far_ahead_is_due_now(database: Databa
         assert [proof.grant_id for proof in await tx.proofs.due(NOW)] == [first.id] * 2
 
 
+async def test_open_proofs_of_one_server_are_due_at_once(database: Database) -> None:
+    async with database.writing() as tx:
+        first, second = await two_grants(tx)
+        for grant in (first, second):
+            await tx.proofs.open(grant.id, [BERLIN, PARIS], NOW + HOUR)
+        soon = replace(opened(first, PARIS), next_try_at=NOW - HOUR)
+        await tx.proofs.record(soon)
+        await tx.proofs.hasten([first.id], BERLIN, NOW)
+        await tx.proofs.hasten([first.id], PARIS, NOW)
+        later = [replace(opened(second, name), next_try_at=NOW + HOUR) for name in (BERLIN, PARIS)]
+        assert await tx.proofs.of([first.id, second.id]) == [opened(first, BERLIN), soon, *later]
+        assert await tx.proofs.of([first.id, second.id], PARIS) == [soon, later[1]]
+        # Of a pause that is over nothing has to be shown; what never will be is still known.
+        await tx.proofs.drop_open(PARIS, NOW)
+        await tx.proofs.forget([first.id])
+        dropped = [replace(one, dropped_at=NOW) for one in (soon, later[1])]
+        assert await tx.proofs.of([first.id, second.id]) == [dropped[0], later[0], dropped[1]]
+        assert await tx.proofs.dropped() == dropped
+
+
 async def test_a_server_that_was_taken_out_has_nothing_to_prove_any_more(
     database: Database,
 ) -> None:

@@ -1,5 +1,6 @@
 """Requests: who wins a decision, and what is due."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,10 +8,13 @@ from sqlalchemy import select
 
 from storage import tables
 from storage.database import Database
-from storage.records import Request, RequestId, RequestState, Verdict
+from storage.pauses import PersonPause
+from storage.records import Request, RequestId, RequestState, UserId, Verdict
+from storage.request_notes import RequestNotes
 from storage.transaction import Transaction
 from tests.storage.kit import ANNA, BERLIN, BORIS, DAY, HOUR, NOW, PARIS, add_people, add_request
 
+INSTANT = timedelta(microseconds=1)
 OVER = [RequestState.APPROVED, RequestState.DENIED, RequestState.CANCELLED, RequestState.EXPIRED]
 AFTER = {
     Verdict.APPROVE: RequestState.APPROVED,
@@ -186,6 +190,173 @@ async def test_what_nobody_decided_in_time_is_due(database: Database) -> None:
 
         assert await tx.requests.due(NOW + DAY - HOUR) == []
         assert await tx.requests.due(NOW + DAY) == [pending, choosing]
+
+
+async def test_what_is_as_old_as_that_is_due_as_well(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        request = await add_request(tx)
+        assert await tx.requests.due(NOW, asked_by=NOW - INSTANT) == []
+        assert await tx.requests.due(NOW, asked_by=NOW) == [request]
+        assert await tx.requests.due(NOW + DAY, asked_by=NOW - HOUR) == [request]
+
+
+async def test_what_begins_later_is_scheduled_until_then(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        request = await tx.requests.add(
+            user_id=ANNA,
+            server=BERLIN,
+            duration=3600,
+            reason="",
+            asked_at=NOW,
+            expires_at=NOW + DAY,
+            starts_at=NOW + HOUR,
+        )
+        other = await add_request(tx, user_id=BORIS)
+        assert not await tx.requests.begin(request.id, 60)
+        assert await decide(tx, request, Verdict.APPROVE, later=True)
+        (scheduled,) = await tx.requests.scheduled()
+        assert (scheduled.id, scheduled.state) == (request.id, RequestState.SCHEDULED)
+        assert await tx.requests.scheduled(by=NOW + HOUR - INSTANT) == []
+        assert await tx.requests.scheduled(by=NOW + HOUR) == [scheduled]
+        assert await tx.requests.begin(request.id, 60)
+        assert not await tx.requests.begin(request.id, 30)
+        begun = await tx.requests.get(request.id)
+        assert begun is not None
+        assert (begun.state, begun.duration) == (RequestState.APPROVED, 60)
+        assert await tx.requests.get(other.id) == other
+
+
+async def test_a_no_is_taken_back_once_and_settled_after_its_time(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        request, other = await add_request(tx), await add_request(tx, server=PARIS)
+        assert not await tx.requests.reopen(request.id)
+        for one in (request, other):
+            await decide(tx, one, Verdict.DENY, undo_until=NOW + DAY)
+        assert await tx.requests.reopen(request.id)
+        assert not await tx.requests.reopen(request.id)
+        assert await tx.requests.get(request.id) == request
+        assert len(await tx.requests.decisions(request.id)) == 1
+        await decide(tx, request, Verdict.DENY, undo_until=NOW + DAY)
+        assert await tx.requests.settled(NOW + DAY - INSTANT) == []
+        assert [one.id for one in await tx.requests.settled(NOW + DAY)] == [request.id, other.id]
+        await tx.requests.settle(request.id)
+        assert [one.id for one in await tx.requests.settled(NOW + DAY)] == [other.id]
+
+
+async def test_what_somebody_has_asked_for_before(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        first, second, waiting = [
+            await add_request(tx, server=server) for server in (BERLIN, PARIS, None)
+        ]
+        boriss = await add_request(tx, user_id=BORIS)
+        for one in (first, second, boriss):
+            await decide(tx, one, Verdict.DENY)
+        await decide(tx, waiting, Verdict.CANCEL)
+        last = await add_request(tx)
+
+        async def earlier(*of: UserId, before: Request = last, limit: int = 9) -> list[int]:
+            return [one.id for one in await tx.requests.earlier(of, before.id, limit=limit)]
+
+        assert await earlier(ANNA) == [second.id, first.id]
+        assert await earlier(ANNA, limit=1) == [second.id]
+        assert await earlier(ANNA, before=second) == [first.id]
+        assert await earlier(ANNA, BORIS) == [boriss.id, second.id, first.id]
+        assert await tx.requests.ids_of(ANNA) == [first.id, second.id, waiting.id, last.id]
+        assert await tx.requests.last_server(ANNA) == BERLIN
+        assert await tx.requests.last_server(UserId(9)) is None
+        assert await tx.requests.count_pending() == 1
+        assert [one.id for one in await tx.requests.open()] == [last.id]
+        parts = [part async for part in tx.requests.each(state=RequestState.DENIED, limit=2)]
+        assert [[one.id for one in part] for part in parts] == [[first.id, second.id]]
+        assert await tx.requests.last_decision() == 4
+        assert len(await tx.requests.pending(offset=0, limit=0)) == 0
+
+
+async def test_how_often_somebody_asked_counts_what_they_asked_themselves(
+    database: Database,
+) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        for by, at in (("telegram:7", NOW), ("system:olga", NOW), ("system:olga", NOW + HOUR)):
+            request = await add_request(tx)
+            await decide(tx, request, Verdict.DENY, by=by, at=at)
+        await add_request(tx)
+        await add_request(tx, user_id=BORIS)
+        # All but the one that an operator asked for them, decided in the same instant.
+        assert await tx.requests.asked_at(ANNA, NOW - INSTANT) == [NOW] * 3
+        assert await tx.requests.asked_at(ANNA, NOW) == []
+
+
+async def test_a_request_is_changed_while_it_waits_and_each_reminder_comes_once(
+    database: Database,
+) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        request, other = await add_request(tx), await add_request(tx, user_id=BORIS)
+        notes = tx.request_notes
+        assert await notes.of(request.id) == RequestNotes(request.id)
+        await tx.requests.agree(other.id, by="telegram:7", duration=60, at=NOW)
+        for number, words in enumerate(("one", "two"), start=1):
+            at = NOW + number * HOUR
+            assert await notes.change(request.id, duration=60, reason=words, at=at)
+        assert [await notes.remind(request.id, NOW) for _ in range(2)] == [True, False]
+        assert [await notes.nudge(request.id, NOW) for _ in range(2)] == [True, False]
+        changed = await tx.requests.get(request.id)
+        assert changed is not None
+        assert (changed.duration, changed.asked_duration, changed.reason) == (60, 60, "two")
+        assert await notes.of(request.id) == RequestNotes(
+            request.id,
+            revision=2,
+            changed_at=NOW + 2 * HOUR,
+            after_decision=1,
+            reminded_at=NOW,
+            nudged_at=NOW,
+        )
+        assert await notes.of(other.id) == RequestNotes(other.id)
+        assert await tx.requests.get(other.id) == other
+        await decide(tx, request, Verdict.DENY)
+        assert not await notes.change(request.id, duration=30, reason="three", at=NOW)
+        assert (await notes.of(request.id)).revision == 2
+
+
+@pytest.mark.parametrize(
+    ("after", "ttl", "is_due"),
+    [
+        (DAY / 2 - INSTANT, 10 * 86_400, False),
+        (DAY / 2, 10 * 86_400, True),  # half of the time that it had
+        (HOUR / 2 - INSTANT, 3600, False),
+        (HOUR / 2, 3600, True),  # half of what the settings say now
+    ],
+)
+async def test_after_half_of_its_time_whoever_is_asked_is_reminded(
+    database: Database, after: timedelta, ttl: int, *, is_due: bool
+) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        request, decided = await add_request(tx), await add_request(tx, server=PARIS)
+        paused = await add_request(tx, user_id=BORIS)
+        await tx.pauses.put(PersonPause(BORIS, NOW, None, "telegram:7", "Olga"))
+        await decide(tx, decided, Verdict.DENY)
+        found = await tx.request_notes.to_remind(NOW + after, ttl)
+        assert found == ([request] if is_due else [])
+        await tx.request_notes.remind(request.id, NOW)
+        assert await tx.request_notes.to_remind(NOW + after, ttl) == []
+        assert paused.state is RequestState.PENDING
+
+
+async def test_one_like_another_is_approved_in_the_same_instant(database: Database) -> None:
+    async with database.writing() as tx:
+        await add_people(tx)
+        like = await add_request(tx)
+        made = await tx.requests.add_approved(like, by="telegram:7", by_name="Olga", at=NOW + HOUR)
+        assert await tx.requests.get(made.id) == made
+        assert (made.state, made.decided_at) == (RequestState.APPROVED, NOW + HOUR)
+        (decision,) = await tx.requests.decisions(made.id)
+        assert (decision.actor, decision.verdict) == ("telegram:7", Verdict.APPROVE)
 
 
 async def test_a_decided_request_makes_room_for_another_one(database: Database) -> None:

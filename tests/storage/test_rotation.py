@@ -51,6 +51,32 @@ async def test_one_at_a_time_and_each_step_once(database: Database) -> None:
         assert await tx.rotation.signing() == 2
 
 
+async def test_profiles_are_moved_once_that_is_said_while_they_move(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.rotation.begin(FIRST)
+        assert not await tx.rotation.move_all(NOW)
+        await tx.rotation.move(RotationStep.TRUST, RotationStep.MOVE, NOW)
+        assert await tx.rotation.move_all(NOW + DAY)
+        assert not await tx.rotation.move_all(NOW + 2 * DAY)
+        last = await tx.rotation.last()
+        assert last == replace(FIRST, step=RotationStep.MOVE, move_all_at=NOW + DAY)
+        await add_people(tx)
+        second, first = [
+            await add_grant(tx, n, state=GrantState.ACTIVE, not_before=NOW - n * DAY)
+            for n in (1, 2)
+        ]
+        await add_grant(tx, 3, state=GrantState.ISSUED)
+        await add_grant(tx, 4, state=GrantState.ACTIVE, authority=2)
+        await add_grant(tx, 5, state=GrantState.ACTIVE, imported_at=NOW)
+        replaced = await add_grant(tx, 6, state=GrantState.ACTIVE)
+        await add_grant(tx, 7, authority=2, replaces=replaced.id)
+        paused = await add_grant(tx, 8, state=GrantState.ACTIVE)
+        await tx.pauses.hold(paused.id, NOW)
+        assert await tx.rotation.to_move(2, 9) == [first.id, second.id]
+        assert await tx.rotation.to_move(2, 1) == [first.id]
+        assert await tx.rotation.count_to_move(2) == 3
+
+
 async def test_whose_certificates_are_in_the_way(database: Database) -> None:
     """Those of an earlier CA that let somebody in, as far as anybody knows."""
     async with database.writing() as tx:

@@ -1,6 +1,7 @@
 """What is known of a profile that doesn't work, and how often the admins are told."""
 
 from datetime import timedelta
+from typing import Any
 
 from bot.access import importing, linking, trouble
 from bot.access.importing import Certificate
@@ -75,7 +76,7 @@ async def test_it_is_told_once_in_a_quarter_of_an_hour(paper: Paper) -> None:
 
 async def test_every_admin_reads_what_was_said_and_seen(paper: Paper) -> None:
     await paper.forget()
-    values = {"name": "Anna", "grant": "g-1", "said": "cam"}
+    values: dict[str, Any] = {"name": "Anna", "grant": "g-1", "said": "cam"}
     await paper.do(trouble.tell, {**values, "more": 1}, [{"server": BERLIN}])
     assert await paper.heard() == [
         notice(admin, Notice.NEEDS_HELP, **values, heard=[{"server": BERLIN}])
