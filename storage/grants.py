@@ -419,8 +419,6 @@ class Grants(Repository):
         self, grant_id: GrantId, servers: Collection[ServerName], at: datetime
     ) -> None:
         """Notes that these of its servers have not taken a grant in yet."""
-        if not servers:
-            return
         await self._connection.execute(
             update(_places)
             .where(_places.c.grant_id == grant_id, _places.c.server.in_(servers))

@@ -16,11 +16,20 @@ async def test_those_of_each_server_stay_apart(database: Database) -> None:
     async with database.writing() as tx:
         await tx.canaries.add([GOOD, REVOKED, replace(REVOKED, serial="b2", server=PARIS)])
         await tx.canaries.add([])
+        await tx.canaries.see(CanaryLook(PARIS, NOW))
     async with database.reading() as tx:
         assert await tx.canaries.in_use(BERLIN) == [GOOD, REVOKED]
         # Every server refuses every revoked one.
         assert await tx.canaries.revoked() == ["a2", "b2"]
         assert await tx.canaries.addresses_held(PARIS, NOW) == frozenset()
+        assert await tx.canaries.addresses_held(BERLIN, NOW) == {"10.8.0.9"}
+        assert await tx.canaries.with_address("10.8.0.9") == [GOOD]
+    async with database.writing() as tx:
+        for change in (tx.canaries.retire(BERLIN, NOW), tx.canaries.forget_on(BERLIN)):
+            await change
+            assert len(await tx.canaries.in_use(PARIS)) == 1
+        assert await tx.canaries.serials() == ["b2"]
+        assert await tx.canaries.look(PARIS) == CanaryLook(PARIS, NOW)
 
 
 async def test_what_is_retired_is_known_and_its_address_rests(database: Database) -> None:
@@ -47,6 +56,13 @@ async def test_what_is_in_use_is_never_forgotten_by_time(database: Database) -> 
         await tx.canaries.add([GOOD])
         await tx.canaries.prune(NOW + 1000 * _HOUR)
         assert await tx.canaries.in_use(BERLIN) == [GOOD]
+        # And what is retired not before that moment, or its own end.
+        retired = NOW + 30 * _HOUR
+        await tx.canaries.retire(BERLIN, retired)
+        await tx.canaries.prune(retired)
+        assert len(await tx.canaries.known_on(BERLIN)) == 1
+        await tx.canaries.prune(retired + timedelta(microseconds=1))
+        assert await tx.canaries.known_on(BERLIN) == []
 
 
 async def test_the_last_look_counts(database: Database) -> None:

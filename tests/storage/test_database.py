@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,26 @@ async def test_what_was_written_is_there_after_opening_again(
     async with again.reading() as tx:
         assert [person.id for person in await tx.people.all()] == [ANNA, BORIS]
     await again.close()
+
+
+async def test_a_connection_in_use_is_closed_when_it_is_not_any_more(
+    template: Path, tmp_path: Path
+) -> None:
+    database = await open_copy(template, tmp_path)
+    async with database.reading() as tx:
+        await database.close()
+        assert await tx.people.all() == []
+        connection = tx._connection._sqlite
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+
+
+async def test_of_many_connections_at_once_some_stay_open(database: Database) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(18):
+            tx = await stack.enter_async_context(database.reading())
+            assert await tx.people.all() == []
+    assert len(database._idle) == 16
 
 
 async def test_an_error_undoes_the_whole_transaction(database: Database) -> None:

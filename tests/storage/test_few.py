@@ -138,6 +138,10 @@ async def test_from_where_each_one_s_profiles_were_used(database: Database) -> N
             ANNA: {"192.0.2.1", "192.0.2.9", "192.0.2.2"},
             BORIS: {"192.0.2.3"},
         }
+        later = replace(used, grant_id=boriss, seen_at=NOW + DAY)
+        await tx.usages.change([later])
+        assert await tx.usages.last_of([ANNA]) == NOW
+        assert await tx.usages.last_of([ANNA, BORIS]) == NOW + DAY
 
 
 async def test_which_servers_have_not_taken_a_grant_in(database: Database) -> None:

@@ -165,6 +165,7 @@ async def test_a_farewell_can_be_taken_back_until_its_time(database: Database) -
         found = await tx.farewells.get(second)
         assert found is not None
         assert [one.gone for one in found.accounts] == [("ops",), ("ops",)]
+        assert isinstance(found.accounts[0].role, Role)
         assert await tx.farewells.undo(second, NOW + HOUR)
         assert not await tx.farewells.undo(second, NOW + HOUR)
         undone = await tx.farewells.get(second)

@@ -203,6 +203,7 @@ async def seen(tx: Transaction, grant: Grant, server: str, **changes: Any) -> No
         ({"state": GrantState.ACTIVE, "revoked_at": None, "end_reason": None}, True),  # a pause
         # With a list that was put in the place of ours it may come to be in doubt.
         ({"not_after": NOW - WEEK + HOUR}, True),
+        ({"not_after": NOW - WEEK}, True),
         ({"not_after": NOW - WEEK - HOUR}, False),
     ],
 )
@@ -219,7 +220,12 @@ async def test_what_is_long_over_is_forgotten(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"next_try_at": NOW - HOUR}, {"proved": False, "next_try_at": NOW - HOUR}]
+    "changes",
+    [
+        {"next_try_at": NOW - HOUR},
+        {"next_try_at": NOW - WEEK},
+        {"proved": False, "next_try_at": NOW - HOUR},
+    ],
 )
 async def test_what_one_server_has_shown_lately_keeps_all(
     database: Database, changes: dict[str, Any]
@@ -240,8 +246,9 @@ async def test_what_never_came_goes_a_while_after_its_server(database: Database)
         grant = await add_grant(tx, 1, **OVER)
         await seen(tx, grant, BERLIN, proved=False)
         await tx.proofs.drop_open(BERLIN, NOW - HOUR)
-        await tx.proofs.prune(NOW - WEEK)
-        assert len(await tx.proofs.of([grant.id])) == 1
+        for before in (NOW - WEEK, NOW - HOUR):
+            await tx.proofs.prune(before)
+            assert len(await tx.proofs.of([grant.id])) == 1
         await tx.proofs.prune(NOW)
         assert await tx.proofs.of([grant.id]) == []
 

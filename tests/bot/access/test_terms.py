@@ -1,14 +1,15 @@
 """What the groups of a person mean for them, where these do not say the same."""
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from bot.access.refusals import Refusal, Refused
-from bot.access.terms import Terms, is_within, open_to, ranges_in, terms
+from bot.access.terms import Terms, is_within, open_to, ranges_in, ranges_of_others, terms
 from storage.group_records import Group, GroupName, Reason
 from storage.records import ServerName, UserId
-from tests.bot.access.kit import BERLIN, BORIS, PARIS
+from tests.bot.access.kit import BERLIN, BORIS, PARIS, Paper, make_server
 
 OSLO = ServerName("oslo")
 
@@ -84,6 +85,20 @@ def test_ranges_are_of_a_network_and_its_family() -> None:
     assert not is_within(four, six)
     assert of(mixed).range_in("2001:db8::/32") == six
     assert of(mixed).range_in("10.10.0.0/24") is None
+
+
+async def test_the_ranges_of_others_are_all_but_the_own_one(paper: Paper) -> None:
+    both = ("10.8.0.0/30", "fd00:8::/120")
+    async with paper.database.writing() as tx:
+        for name, networks in (("dev", both), ("far", ("10.9.0.0/30",)), ("ops", ("10.8.0.4/30",))):
+            await tx.groups.add(group(name, networks=networks))
+        server = make_server(BERLIN)
+        for own, others in (
+            (None, ["10.8.0.0/30", "10.8.0.4/30"]),
+            (ip_network("10.8.0.0/30"), ["10.8.0.4/30"]),
+        ):
+            found = await ranges_of_others(tx, server, own)
+            assert [str(one) for one in found] == others
 
 
 def test_routes_and_servers_for_names_come_once_in_their_order() -> None:

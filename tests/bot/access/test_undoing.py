@@ -84,7 +84,11 @@ async def test_after_a_yes_what_it_gave_is_revoked(paper: Paper) -> None:
         found = await tx.grants.get(grant.id)
     assert found is not None
     assert (found.state, found.end_reason) == (GrantState.REVOKING, EndReason.REVOKED)
-    told = {(one.chat, one.kind) for one in await paper.heard()}
+    heard = await paper.heard()
+    told = {(one.chat, one.kind) for one in heard}
+    who = {"admin": "Boris", "by": "telegram:2001"}
+    said = notice(CLARA, Notice.REVOKED_BY, paper.now, name="Anna Petrova", servers="berlin", **who)
+    assert said in heard
     assert {(BORIS, OutboxKind.RECEIPT), (ANNA, OutboxKind.NOTICE)} <= told
     noted = [(one.action, one.subject) for one in await paper.noted()]
     assert noted == [
