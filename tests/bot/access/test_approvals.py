@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.access import admins, people, requests, revocation
+from bot.access import admins, approvals, people, requests, revocation
 from bot.access.admins import Change
+from bot.access.hearing import hear
+from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.requests import Agreed, Approved
 from storage.records import (
@@ -175,6 +177,21 @@ async def test_what_changed_since_the_card_needs_a_new_look(
     seen = await paper.digest(request, BORIS)
     done = await paper.by(boris, requests.approve, request.id, None, seen=seen)
     assert isinstance(done, Approved)
+
+
+async def test_a_card_in_a_group_is_seen_as_well_as_ones_own(paper: Paper) -> None:
+    """As long as cards are there."""
+    await paper.do(admins.observe)
+    request = await paper.asked()
+    boris = await paper.actor(BORIS)
+    async with paper.database.reading() as tx:
+        case = paper.case(tx, THE_BOT)
+        seen = await approvals.card_digest(case, await hear(case, request), None)
+    approve = requests.approve
+    await paper.refuses(boris, Refusal.CARD_CHANGED, approve, request.id, None, seen=seen)
+    paper.more = {"cards_group": -1001}
+    await paper.refuses(boris, Refusal.CARD_CHANGED, approve, request.id, None, seen="0" * 8)
+    assert isinstance(await paper.by(boris, approve, request.id, None, seen=seen), Approved)
 
 
 # --- the settings in force bind ------------------------------------------------------------------

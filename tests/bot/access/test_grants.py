@@ -57,6 +57,17 @@ async def test_a_grant_becomes_active_step_by_step(paper: Paper) -> None:
     assert await paper.heard() == []
 
 
+@pytest.mark.parametrize("way", KeyWay)
+async def test_how_its_key_reaches_its_owner_is_noted(paper: Paper, way: KeyWay) -> None:
+    grant = (await paper.approved()).grant
+    await paper.forget()
+    assert await paper.do(grants.issued, grant, way=way)
+    [noted] = await paper.noted()
+    assert noted.detail.get("key") == (None if way is KeyWay.PLAIN else way)
+    async with paper.database.reading() as tx:
+        assert (await tx.keys.locked(grant.id) is not None) is (way is KeyWay.LOCKED)
+
+
 async def test_no_step_is_taken_twice_or_out_of_order(paper: Paper) -> None:
     grant = (await paper.approved()).grant
     await paper.forget()
