@@ -335,12 +335,14 @@ async def test_whoever_is_put_back_begins_anew(paper: Paper) -> None:
     await paper.do(admins.observe)
     request = await paper.asked()
     await agrees(paper, BORIS, request.id, None)
-    old = await digest(paper, request.id)
+    old, of_clara = [await digest(paper, request.id, one) for one in (BORIS, CLARA)]
     paper.admins = (CLARA, DORA)
     assert await paper.do(admins.observe) == Change(joined=(DORA,), left=(BORIS,))
     paper.admins = (BORIS, CLARA, DORA)
     assert await paper.do(admins.observe) == Change(joined=(BORIS,), left=())
     assert await paper.do(admins.observe) == Change((), ())
+    # Nobody else has to look again for that.
+    assert await digest(paper, request.id, CLARA) == of_clara
 
     assert (await agrees(paper, CLARA, request.id, None)).missing == 1
     # A tap from before that waited with Telegram does not count, either.
@@ -361,6 +363,10 @@ async def test_the_trail_tells_who_became_an_admin(paper: Paper) -> None:
     [noted] = await paper.noted()
     assert (noted.actor, noted.action) == ("vpnbot", "admins.change")
     assert (noted.detail["joined"], noted.detail["left"]) == ([DORA], [BORIS])
+    paper.admins = (CLARA,)
+    await paper.do(admins.observe_at_start)
+    [noted] = await paper.noted()
+    assert (noted.detail["joined"], noted.detail["left"]) == ([], [DORA])
 
 
 async def test_whoever_is_no_admin_any_more_loses_the_menu(paper: Paper) -> None:
