@@ -152,6 +152,35 @@ async def test_whoever_decides_for_a_group_has_a_role(paper: Paper) -> None:
     await paper.by(OPERATOR, groups.add, Group(OPS, approvers=(CLARA,), approvals=1))
 
 
+# --- Addresses --------------------------------------------------------------------------------
+
+
+async def test_whom_a_change_does_not_concern_keeps_what_they_have(paper: Paper) -> None:
+    """Also what would not be given any more: that is looked at elsewhere."""
+    emil = await paper.active(EMIL)
+    plan = {"network": "10.8.0.0/29", "own": "10.8.0.1", "pool": None, "one_each": True}
+    plan["pool"] = [emil.address, emil.address]
+    async with paper.database.writing() as tx:
+        server = await tx.servers.get(BERLIN)
+        assert server is not None
+        await tx.servers.set_adopted(replace(server, adopted={"addresses": plan, "taken": []}))
+    await paper.by(OPERATOR, groups.add, Group(DEV))
+    assert await paper.by(OPERATOR, groups.join, DEV, ANNA) == Changed({})
+    assert (await paper.grant(emil.id)).address == emil.address
+
+
+async def test_a_new_address_takes_the_one_of_ipv6_along(empty: Paper) -> None:
+    paper = empty
+    async with paper.database.writing() as tx:
+        await tx.people.allow(ANNA, "Anna Petrova", paper.now)
+        await tx.servers.add(replace(make_server(BERLIN), network6="fd00:8::/64"))
+    anna = await paper.active(ANNA)
+    await made(paper, RANGED, ANNA)
+    async with paper.database.reading() as tx:
+        now = [span.address for span in await tx.addresses.now_of(anna.id, BERLIN)]
+    assert sorted(now) == ["10.8.0.4", "fd00:8::4"]
+
+
 # --- Cards ------------------------------------------------------------------------------------
 
 
