@@ -1,4 +1,4 @@
-"""Whoever gets a role, or loses it: what they read, what the others read, and which cards they get."""
+"""Whoever gets a role, or loses it: what they and the others read, and which cards they get."""
 
 from typing import Any
 

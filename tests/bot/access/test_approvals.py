@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.access import admins, approvals, people, requests, revocation
+from bot.access import admins, appointing, approvals, groups, people, requests, revocation
 from bot.access.admins import Change
 from bot.access.hearing import hear
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.requests import Agreed, Approved
+from storage.group_records import Group, GroupName
 from storage.records import (
     ChatId,
     GrantState,
@@ -20,6 +21,7 @@ from storage.records import (
     UserId,
     Verdict,
 )
+from storage.role_records import Role
 from tests.bot.access.kit import (
     ANNA,
     BORIS,
@@ -34,7 +36,7 @@ from tests.bot.access.kit import (
     to,
 )
 
-DORA = UserId(2003)
+DORA, FINN = UserId(2003), UserId(2004)
 
 
 async def agrees(paper: Paper, admin: UserId, request_id: RequestId, seconds: int | None) -> Agreed:
@@ -194,6 +196,37 @@ async def test_a_card_in_a_group_is_seen_as_well_as_ones_own(paper: Paper) -> No
     assert isinstance(await paper.by(boris, approve, request.id, None, seen=seen), Approved)
 
 
+async def test_an_approver_sees_what_they_decide_on_and_what_became_of_their_cards(
+    paper: Paper,
+) -> None:
+    dev = GroupName("dev")
+    await paper.by(OPERATOR, groups.add, Group(dev))
+    await paper.by(OPERATOR, groups.join, dev, ANNA)
+    await paper.by(OPERATOR, appointing.appoint, DORA, Role.APPROVER, [dev])
+    await paper.by(OPERATOR, appointing.appoint, FINN, Role.AUDITOR)
+    own, other = await paper.asked(ANNA), await paper.asked(EMIL)
+    async with paper.database.writing() as tx:
+        for number, who in enumerate((DORA, ANNA)):
+            card = PostedMessage(ChatId(who), number, OutboxKind.CARD, str(other.id), paper.now)
+            await tx.posted.remember(card)
+
+    async def seen(request_id: RequestId, *viewers: UserId) -> list[UserId]:
+        request = await paper.request(request_id)
+        async with paper.database.reading() as tx:
+            case = paper.case(tx, OPERATOR)
+            heard = await hear(case, request)
+            return [one for one in viewers if await approvals.may_see(case, heard, one)]
+
+    everybody = (ANNA, EMIL, BORIS, DORA, FINN)
+    assert await seen(own.id, *everybody) == [BORIS, DORA, FINN]
+    assert await seen(other.id, *everybody) == [BORIS, FINN]
+    await paper.yes(BORIS, other.id)
+    assert await seen(other.id, *everybody) == [BORIS, DORA, FINN]
+    await paper.by(OPERATOR, groups.leave, dev, ANNA)
+    await paper.yes(BORIS, own.id)
+    assert await seen(own.id, *everybody) == [BORIS, FINN]
+
+
 # --- the settings in force bind ------------------------------------------------------------------
 
 
@@ -261,7 +294,6 @@ async def test_a_yes_from_before_an_end_of_their_access_counts_no_more(paper: Pa
     paper.now += HOUR
     request = await paper.asked()
     await agrees(paper, BORIS, request.id, None)
-    paper.now += HOUR
     await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
     paper.now += HOUR
     assert (await agrees(paper, CLARA, request.id, None)).missing == 1

@@ -199,6 +199,9 @@ async def test_choosing_is_only_for_the_owner(two_servers: Paper) -> None:
     request = await paper.asked(server=None)
     emil = await paper.actor(EMIL)
     await paper.refuses(emil, Refusal.NOT_YOURS, asking.choose, request.id, PARIS)
+    await paper.refuses(emil, Refusal.NOT_YOURS, asking.choosing, request.id)
+    anna = await paper.actor(ANNA)
+    assert await paper.by(anna, asking.choosing, request.id) == request
 
 
 async def test_choosing_is_only_for_who_is_on_the_list(two_servers: Paper) -> None:
@@ -208,6 +211,7 @@ async def test_choosing_is_only_for_who_is_on_the_list(two_servers: Paper) -> No
         await tx.people.disallow(ANNA)
     anna = await paper.actor(ANNA)
     await paper.refuses(anna, Refusal.NOT_ALLOWED, asking.choose, request.id, PARIS)
+    await paper.refuses(anna, Refusal.NOT_ALLOWED, asking.choosing, request.id)
 
 
 async def test_choosing_a_server_that_has_gone_is_refused(two_servers: Paper) -> None:
@@ -233,6 +237,7 @@ async def test_a_second_tap_on_a_server_changes_nothing(two_servers: Paper) -> N
     anna = await paper.actor(ANNA)
     await paper.by(anna, asking.choose, request.id, PARIS)
     await paper.refuses(anna, Refusal.ALREADY_OPEN, asking.choose, request.id, PARIS)
+    await paper.refuses(anna, Refusal.ALREADY_DECIDED, asking.choosing, request.id)
     values = await paper.refuses(anna, Refusal.ALREADY_DECIDED, asking.choose, request.id, BERLIN)
     assert values["state"] is RequestState.PENDING
 

@@ -141,6 +141,11 @@ async def test_what_was_chosen_the_last_time_comes_first(paper: Paper) -> None:
     assert await offered() == ["eu", "berlin", "paris", "rome"]
     await paper.asked(server=PARIS)
     assert await offered() == ["paris", "eu", "berlin", "rome"]
+    await close(paper, ROME)
+    assert await offered() == ["paris", "eu", "berlin"]
+    await paper.by(OPERATOR, groups.add, Group(DEV, servers=(BERLIN, ROME)))
+    await paper.by(OPERATOR, groups.join, DEV, ANNA)
+    assert await offered() == ["berlin"]
 
 
 async def test_a_name_that_is_nothing(paper: Paper) -> None:

@@ -5,7 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import asking, extending, grants, moving, requests, revocation, undoing
+from bot.access import (
+    asking,
+    extending,
+    grants,
+    importing,
+    linking,
+    moving,
+    requests,
+    revocation,
+    undoing,
+)
+from bot.access.importing import Certificate
 from bot.access.lineage import Lineage
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
@@ -23,6 +34,7 @@ from storage.records import (
     Request,
     RequestState,
     ServerName,
+    UserId,
 )
 from storage.rotation import Rotation, RotationStep
 from tests.bot.access.kit import (
@@ -33,6 +45,7 @@ from tests.bot.access.kit import (
     DAY_S,
     EMIL,
     HOUR,
+    MORNING,
     OPERATOR,
     PARIS,
     WEEK_S,
@@ -298,6 +311,19 @@ async def test_only_for_ones_own(paper: Paper) -> None:
     old = await paper.active()
     emil = await paper.actor(EMIL)
     await paper.refuses(emil, Refusal.NOT_YOURS, extending.ask, old.id)
+    stranger = await paper.actor(UserId(9))
+    await paper.refuses(stranger, Refusal.NOT_ALLOWED, extending.ask, old.id)
+
+
+async def test_what_was_taken_over_gets_no_more_time_and_no_instructions(paper: Paper) -> None:
+    books = [Certificate("01", "anna", MORNING, MORNING + 9 * DAY)]
+    await paper.by(OPERATOR, importing.take_in, books)
+    await paper.by(OPERATOR, linking.link, "anna", ANNA)
+    async with paper.database.reading() as tx:
+        [own] = await tx.grants.live_of_user(ANNA)
+    anna = await paper.actor(ANNA)
+    await paper.refuses(anna, Refusal.NO_BUTTON, extending.ask, own.id)
+    await paper.refuses(anna, Refusal.NO_BUTTON, grants.how_to, own.id, "iphone")
 
 
 async def test_the_profile_and_the_list_are_brought_up_to_date(paper: Paper) -> None:

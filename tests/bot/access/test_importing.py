@@ -45,8 +45,12 @@ async def test_every_certificate_becomes_a_grant(paper: Paper) -> None:
     assert (noted.action, noted.actor) == ("ca.import", OPERATOR.key)
     assert noted.detail == {
         "name": "olga",
-        **{"active": 2, "expired": 1, "revoked": 1},
-        **{"ended": [], "listed": 0, "crl_number": 41},
+        "active": 2,
+        "expired": 1,
+        "revoked": 1,
+        "ended": [],
+        "listed": 0,
+        "crl_number": 41,
     }
 
 
