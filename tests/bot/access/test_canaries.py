@@ -65,7 +65,7 @@ async def look(paper: Paper) -> CanaryLook | None:
 
 async def test_they_are_recorded_before_there_is_a_certificate(paper: Paper) -> None:
     drawn = await draw(paper)
-    serials = {each.role: each.serial for each in drawn}
+    serials = {str(each.role): each.serial for each in drawn}
     assert await paper.noted() == [
         Noted("vpnbot", "canary.draw", "server:berlin", {"name": "vpnbot", **serials})
     ]

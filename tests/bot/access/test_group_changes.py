@@ -85,7 +85,7 @@ async def test_the_trail_says_what_became_of_a_group(paper: Paper) -> None:
     await paper.by(OPERATOR, groups.join, DEV, EMIL)
     await paper.by(OPERATOR, groups.remove, DEV)
     anna, emil = "Anna Petrova", "Emil"
-    about = [
+    about: list[tuple[str, str, dict[str, object]]] = [
         ("group.add", "group:dev", said),
         ("group.edit", "group:dev", said),
         ("group.join", f"user:{ANNA}", {"user_name": anna, "group": DEV}),
