@@ -169,6 +169,14 @@ async def test_whom_a_change_does_not_concern_keeps_what_they_have(paper: Paper)
     assert (await paper.grant(emil.id)).address == emil.address
 
 
+async def test_whoever_is_in_their_own_range_stays_there(paper: Paper) -> None:
+    await made(paper, RANGED, ANNA)
+    anna = await paper.active(ANNA)
+    other = Group(OPS, networks=("10.8.0.6/32",))
+    assert await paper.by(OPERATOR, groups.add, other) == Changed({})
+    assert (await paper.grant(anna.id)).address == anna.address == "10.8.0.4"
+
+
 async def test_a_new_address_takes_the_one_of_ipv6_along(empty: Paper) -> None:
     paper = empty
     async with paper.database.writing() as tx:
