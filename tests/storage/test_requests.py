@@ -272,6 +272,8 @@ async def test_what_somebody_has_asked_for_before(database: Database) -> None:
         assert [one.id for one in await tx.requests.open()] == [last.id]
         parts = [part async for part in tx.requests.each(state=RequestState.DENIED, limit=2)]
         assert [[one.id for one in part] for part in parts] == [[first.id, second.id]]
+        every = [one async for part in tx.requests.each() for one in part]
+        assert every == await tx.requests.all()
         assert await tx.requests.last_decision() == 4
         assert len(await tx.requests.pending(offset=0, limit=0)) == 0
 
@@ -281,12 +283,13 @@ async def test_how_often_somebody_asked_counts_what_they_asked_themselves(
 ) -> None:
     async with database.writing() as tx:
         await add_people(tx)
-        for by, at in (("telegram:7", NOW), ("system:olga", NOW), ("system:olga", NOW + HOUR)):
+        olga = "system:olga"
+        for by, at in (("telegram:7", NOW), (olga, NOW), (olga, NOW), (olga, NOW + HOUR)):
             request = await add_request(tx)
             await decide(tx, request, Verdict.DENY, by=by, at=at)
         await add_request(tx)
         await add_request(tx, user_id=BORIS)
-        # All but the one that an operator asked for them, decided in the same instant.
+        # All but those that an operator asked for them, decided in the same instant.
         assert await tx.requests.asked_at(ANNA, NOW - INSTANT) == [NOW] * 3
         assert await tx.requests.asked_at(ANNA, NOW) == []
 

@@ -18,6 +18,7 @@ from storage.records import (
     GrantState,
     OutboxKind,
     OutboxState,
+    Pause,
     PostedMessage,
     RequestState,
 )
@@ -175,6 +176,31 @@ async def test_an_imported_one_on_hold_was_revoked_by_somebody(paper: Paper) -> 
         await tx.grants.add(imported)
     await take_over(paper, 7, CrlEntry("beef", paper.now, EndReason.REVOKED, crl_reason=ON_HOLD))
     assert (await paper.grant(imported.id)).state is GrantState.REVOKING
+
+
+async def test_after_a_restore_whom_their_own_server_keeps_on_hold_is_paused(
+    two_servers: Paper,
+) -> None:
+    """Not whoever is kept out there because theirs is for another server, or is still to come."""
+    paper = two_servers
+    anna, elsewhere = await paper.active(ANNA), await paper.active(EMIL, PARIS)
+    reserved = (await paper.approved(EMIL)).grant
+    async with paper.database.writing() as tx:
+        await tx.crl.add_spares([UNKNOWN])
+    serials = (anna.serial, elsewhere.serial, reserved.serial, UNKNOWN)
+    on_hold = [CrlEntry(serial, paper.now, crl_reason=ON_HOLD) for serial in serials]
+    await paper.forget()
+    for _ in range(2):  # and once
+        await paper.do(takeover.take_over, BERLIN, 7, on_hold, restored=True)
+    pauses = [(await paper.grant(one.id)).pause for one in (anna, elsewhere, reserved)]
+    assert pauses == [Pause.PAUSING, None, None]
+    values = {"name": "Anna Petrova", "server": BERLIN}
+    told = [
+        (said.chat, said.payload["values"])
+        for said in await paper.heard()
+        if said.payload.get("code") == "paused_since_backup"
+    ]
+    assert told == [(BORIS, values), (CLARA, values)]
 
 
 async def test_serials_to_come_are_given_up_with_the_database(paper: Paper) -> None:

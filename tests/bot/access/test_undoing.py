@@ -8,6 +8,7 @@ from bot.access import appointing, people, requests, undoing
 from bot.access.messages import Notice
 from bot.access.permission import telegram_key
 from bot.access.refusals import Refusal
+from bot.access.requests import Why
 from storage.records import (
     ChatId,
     EndReason,
@@ -21,7 +22,18 @@ from storage.records import (
 )
 from storage.request_notes import RequestNotes
 from storage.role_records import Role
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, MINUTE, OPERATOR, PARIS, Paper, notice
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    MINUTE,
+    OPERATOR,
+    PARIS,
+    Paper,
+    notice,
+    to,
+)
 
 SOON = timedelta(seconds=59)
 
@@ -51,7 +63,7 @@ async def test_after_a_no_the_request_is_open_again(paper: Paper) -> None:
     request = await paper.asked(ANNA)
     await posted(paper, request, BORIS)
     boris = await paper.actor(BORIS)
-    await paper.by(boris, requests.deny, request.id)
+    await paper.by(boris, requests.deny, request.id, why=Why.NOT_NOW)
     await paper.forget()
     paper.now += SOON
     done = await paper.by(boris, undoing.undo, request.id)
@@ -59,7 +71,10 @@ async def test_after_a_no_the_request_is_open_again(paper: Paper) -> None:
     again = await of(paper, request)
     assert again == request
     heard = await paper.heard()
-    assert [one.chat for one in heard if one.kind is OutboxKind.EDIT_CARD] == [BORIS]
+    # Where its card is gone another one takes its place.
+    card = {"request": request.id, "message": 7, "kind": OutboxKind.CARD}
+    edits = [one for one in heard if one.kind is OutboxKind.EDIT_CARD]
+    assert edits == [to(BORIS, OutboxKind.EDIT_CARD, card, paper.now)]
     (told,) = [one for one in heard if one.kind is OutboxKind.NOTICE]
     who = {"admin": "Boris", "by": "telegram:2001"}
     assert told == notice(ANNA, Notice.REQUEST_REOPENED, paper.now, server=BERLIN, **who)
@@ -138,8 +153,13 @@ async def test_whoever_has_asked_again_has_one_request(paper: Paper) -> None:
 
 async def test_what_was_asked_for_another_server_is_another_matter(two_servers: Paper) -> None:
     request = await denied(two_servers)
-    await two_servers.asked(ANNA, server=PARIS)
+    other = await two_servers.asked(ANNA, server=PARIS)
+    await posted(two_servers, other, CLARA)
+    await two_servers.forget()
     await two_servers.by(await two_servers.actor(BORIS), undoing.undo, request.id)
+    # Its card says what else they have asked for.
+    edits = [one for one in await two_servers.heard() if one.kind is OutboxKind.EDIT_CARD]
+    assert [(one.chat, one.payload["request"]) for one in edits] == [(CLARA, other.id)]
     assert (await of(two_servers, request)).state is RequestState.PENDING
 
 
