@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Executable, Select, bindparam, insert, select, update
+from sqlalchemy import Executable, Select, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from storage import tables
@@ -57,6 +57,42 @@ async def test_a_list_may_have_any_length(database: Database) -> None:
             some = [ANNA, BORIS, *range(100, 150)][:many]
             rows = await tx._connection.execute(_SOME, {"some": some})
             assert sorted(rows.scalars()) == sorted({ANNA, BORIS}.intersection(some))
+
+
+@pytest.mark.parametrize(
+    ("statement", "given", "is_kept"),
+    [
+        (select(_people.c.id).order_by(_people.c.id), None, True),
+        (_SOME, {"some": [ANNA]}, True),
+        (_SOME, {"some": [ANNA] * 40}, True),
+        (_SOME, {"some": [ANNA] * 41}, False),  # a text of its own for each length
+        (_RENAME, {"who": ANNA, "to": "Anna A."}, True),
+        (insert(tables.admins), [], True),
+        (text("SELECT 1"), None, False),  # what SQLAlchemy has to read itself
+    ],
+)
+async def test_what_comes_a_third_time_is_asked_of_sqlite_alone(
+    database: Database, statement: Executable, given: Any, *, is_kept: bool
+) -> None:
+    plans = Plans()
+    async with database.writing() as tx:
+        await add_people(tx)
+        results = []
+        for turn in range(3):
+            if given == []:
+                given = [{"id": 100 + n, "after_decision": n} for n in range(2)]
+            if isinstance(given, list):
+                given = [row | {"id": row["id"] + 10} for row in given]
+            connection: Any = tx._connection._connection if turn < 2 else None
+            try:
+                rows = plans.carry_out(connection, tx._connection._sqlite, statement, given)
+            except AttributeError:  # without one nothing goes through SQLAlchemy
+                assert turn == 2
+                assert not is_kept
+                return
+            results.append((rows.rowcount, [tuple(row) for row in rows.all()]))
+        assert is_kept
+        assert results[0] == results[1] == results[2]
 
 
 async def test_what_is_written_says_how_much(database: Database) -> None:

@@ -10,7 +10,7 @@ from bot.access import usage
 from bot.access.messages import Notice
 from bot.access.usage import LastUse, Use, address_of
 from storage.records import Grant, GrantId, ServerName
-from tests.bot.access.kit import BERLIN, BORIS, CLARA, HOUR, PARIS, Paper, Said, notice
+from tests.bot.access.kit import BERLIN, BORIS, CLARA, EMIL, HOUR, PARIS, Paper, Said, notice
 from tests.storage.kit import make_grant
 
 MINUTE = timedelta(minutes=1)
@@ -108,6 +108,17 @@ async def test_servers_and_sessions_add_up_whatever_they_say(paper: Paper) -> No
     async with paper.database.reading() as tx:
         kept = {row.server: len(row.sessions) for row in await tx.usages.of([anna.id])}
     assert kept[BERLIN] == 32
+
+
+async def test_what_is_news_comes_first(paper: Paper) -> None:
+    anna, emil = await paper.active(), await paper.active(EMIL)
+    both = use(emil), use(emil, number=1, real_address=f"{CAFE}:1")
+    async with paper.database.reading() as tx:
+        found = await usage.changes(tx, paper.now, BERLIN, [use(anna), *both])
+    assert [(one.usage.grant_id, one.twice) for one in found] == [(emil.id, BOTH), (anna.id, ())]
+    # And the session with which each is seen for the first time.
+    assert [one.first for one in found] == [both[0], use(anna)]
+    assert all(one.is_new for one in found)
 
 
 def told(paper: Paper, names: str, count: int = 1) -> list[Said]:

@@ -48,6 +48,7 @@ async def test_whose_it_is_and_was(paper: Paper) -> None:
     (now,) = (await asked(paper, "10.8.0.2")).had
     assert (now.name, now.grant, now.standing) == ("Emil", emil.id, Standing.HAS)
     assert (now.server, now.since, now.until) == (BERLIN, emil.not_before, None)
+    assert (now.common_name, now.user_id) == (emil.common_name, EMIL)
     (then,) = (await asked(paper, "10.8.0.2", MORNING + HOUR)).had
     assert (then.name, then.grant, then.standing) == ("Anna Petrova", anna.id, Standing.HAD)
     assert (then.since, then.until) == (MORNING, left)
