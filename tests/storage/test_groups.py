@@ -48,6 +48,7 @@ async def test_a_group_comes_back_as_it_was_stored(database: Database) -> None:
         changed = replace(DEV, servers=(), approvals=None)
         await tx.groups.set(changed)
         assert await tx.groups.get(DEV.name) == changed
+        assert await tx.groups.all() == [changed, OPS]
         assert await tx.groups.get(GroupName("nobody")) is None
 
 
@@ -65,6 +66,8 @@ async def test_people_join_and_leave(database: Database) -> None:
         assert await tx.groups.of_accounts([]) == []
         assert await tx.groups.leave(DEV.name, ANNA)
         assert not await tx.groups.leave(DEV.name, ANNA)
+        assert await tx.groups.members(DEV.name) == [BORIS]
+        assert await tx.groups.of_accounts([BORIS]) == [DEV, OPS]
         await tx.groups.remove(DEV.name)
         assert await tx.groups.of_accounts([ANNA, BORIS]) == [OPS]
 
@@ -168,6 +171,8 @@ async def test_the_groups_of_each_person(database: Database) -> None:
         await tx.groups.join(OPS.name, other)
         names = [DEV.name, OPS.name]
         assert await tx.groups.by_account() == {ANNA: names, other: names}
+        assert await tx.groups.of_person(other) == await tx.groups.of_person(ANNA) == [DEV, OPS]
+        assert await tx.groups.of_person(BORIS) == []
 
 
 async def test_who_had_which_address_before_this_was_noted(template: Path, tmp_path: Path) -> None:

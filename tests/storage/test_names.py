@@ -68,6 +68,12 @@ def test_what_is_seen_stays() -> None:
     assert seen("Anna\u3164\u3164Petrova") == "Anna Petrova"
     assert seen("❤\ufe0f") == "❤\ufe0f"
     assert seen("e\u0301") == "e\u0301"
+    assert name_key("  Anna\u2013Petrova\u00a0O\u2019Brien ") == "anna-petrova o'brien"
+    assert person_words("Anna", None) == {"anna"}
+    assert person_words("Anna Maria Petrova", "@nick") == {
+        *("anna", "maria", "petrova", "apetrova", "nick")
+    }
+    assert len(person_words(" ".join("abcdefghijklmnop"), "nick")) == 12
     assert username_key(None) is None
     assert username_key("@Anna_P") == "anna_p"
     assert username_key("@") is None

@@ -22,5 +22,6 @@ async def test_a_name_is_kept_once_for_each_server(database: Database) -> None:
         assert await tx.strangers.get(eve) is None
         await tx.strangers.forget_on(PARIS)
         assert await tx.strangers.on(PARIS) == []
+        assert [one.id for one in await tx.strangers.on(BERLIN)] == [bob]
         # A number on an old button never means somebody else.
         assert await tx.strangers.note(BERLIN, "mallory", SeenAs.CUT, NOW) > eve
