@@ -126,10 +126,10 @@ def test_a_power_cut_takes_neither_the_file_nor_its_name(
 
 
 def test_no_handle_stays_open(tmp_path: Path) -> None:
-    before = os.listdir("/proc/self/fd")
+    before = len([*Path("/proc/self/fd").iterdir()])
     write_file(tmp_path / "key", b"secret", replace=False)
     write_folder(tmp_path / "ca", {"key": b"secret"})
-    assert os.listdir("/proc/self/fd") == before
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
 
 
 def test_a_place_is_vacant_while_nothing_is_there(tmp_path: Path) -> None:
