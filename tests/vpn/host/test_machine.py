@@ -14,7 +14,7 @@ import pytest
 from tests.vpn.host.kit import NEEDS_ROOT, NOBODY, HostAt
 from tests.vpn.kit import now
 from vpn.errors import HostError, ManagementGone
-from vpn.findings import FindingCode
+from vpn.findings import Finding, FindingCode
 from vpn.host.interface import NO_PROGRAM, Process, Ran, ServerHost
 from vpn.host.local import LocalHost
 from vpn.host.machine import (
@@ -228,18 +228,14 @@ async def test_without_room_for_a_file_there_is_none(
         assert await room_left(local, "live") == left
 
 
-@pytest.mark.parametrize(
-    ("missing", "said"), [(0, []), (1, [f"Only {LITTLE_ROOM // 1_000_000} MB"])]
-)
+@pytest.mark.parametrize(("missing", "said"), [(0, []), (1, [f"{LITTLE_ROOM // 1_000_000} MB"])])
 async def test_little_room_is_told(
     local: LocalHost, program: Callable[[str, str], None], missing: int, said: list[str]
 ) -> None:
     program("stat", f"echo 100 3 {LITTLE_ROOM - missing} 1")
     found = await room_findings(local, DEPLOYED)
-    assert [finding.code for finding in found] == [FindingCode.DISK_NEARLY_FULL] * len(said)
-    assert [
-        finding.detail[: len(words)] for finding, words in zip(found, said, strict=True)
-    ] == said
+    details = [f"Only {room} are left on the disk of live; make room there." for room in said]
+    assert found == [Finding(FindingCode.DISK_NEARLY_FULL, detail) for detail in details]
     assert await room_findings(local, replace(DEPLOYED, crl=None)) == []
     assert await room_findings(local, replace(DEPLOYED, crl="gone/crl.pem")) == []
 
