@@ -395,6 +395,26 @@ class TestAdmission:
         file = home / "ccd/anna-k7f3qz2m"
         assert (file.read_text() if file.exists() else None) == text
 
+    async def test_leaves_no_address_of_before(self, home: Path) -> None:
+        operator = Operator(home, USUAL + LOCKS.replace("ccd-exclusive\n", ""))
+        operator.write("ccd/.keep", "")
+        live = await operator.live()
+        anna = CommonName("anna-k7f3qz2m")
+        for address in (IPv4Address("10.78.0.9"), None, None):
+            await live.admit(anna, address)
+            assert (home / "ccd/anna-k7f3qz2m").exists() is (address is not None)
+
+    async def test_ends_with_its_file(self, home: Path) -> None:
+        operator = Operator(home, USUAL + LOCKS)
+        operator.write("ccd/bob", "")
+        live = await operator.live()
+        await live.admit(CommonName("anna-k7f3qz2m"), None)
+        for _ in range(2):  # also where it has gone already
+            await live.dismiss(CommonName("anna-k7f3qz2m"))
+            assert [path.name for path in (home / "ccd").iterdir()] == ["bob"]
+        await (await Operator(home, USUAL).live()).dismiss(CommonName("bob"))
+        assert (home / "ccd/bob").exists()
+
     async def test_the_addresses_of_others_are_known(self, home: Path) -> None:
         operator = Operator(home, USUAL + LOCKS)
         operator.write("ccd/anna office", f"{ROUTE}ifconfig-push 10.78.0.7 255.255.255.0\n")
