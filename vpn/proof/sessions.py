@@ -121,7 +121,7 @@ async def _cut_until_gone(
         for name, as_shown in zip(names, shown, strict=True):
             result.cut[name] += await management.kill(as_shown)
         sessions = await management.status()
-        if others and not halted:
+        if not halted:
             halted = await _halt(management, others, sessions, result)
         result.left = _still_on(targets, sessions)
         to_kill = {target for target in result.left if target.can_be_killed}

@@ -16,6 +16,7 @@ from vpn.names import out_of_use
 from vpn.proof.client_files import client_files, set_files_aside
 from vpn.proof.crl_look import digest_of
 from vpn.proof.live import LiveServer, StrangersCut
+from vpn.proof.sessions import Answer
 
 
 class TestInTheLab:
@@ -105,6 +106,20 @@ async def test_a_server_lists_twice_as_many_as_it_has_addresses(open_folder: Pat
             await live.sessions()
         status = await live.status(issuers=(), now=now())
         assert (status.reachable, status.sessions) == (False, None)
+        assert status.open_to_others == ()
+
+
+async def test_all_is_asked_by_one_way_there_and_back(open_folder: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(GREETING.encode())
+        for _ in ("pid", "status"):
+            await reader.readline()
+        writer.write(f"SUCCESS: pid=4711\r\n{HEADER}END\r\n".encode())
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, open_folder / "management.sock"):
+        assert await Company(make_spec(open_folder)).live.ask() == Answer(4711, (), None)
 
 
 class TestFiles:
@@ -178,6 +193,11 @@ class TestCrlInPlace:
         assert found is not None
         assert (found.number, found.problem) == (1, None)
         assert [entry.serial for entry in found.revocations] == [issued.target.serial]
+
+    async def test_put_there_again(self, company: Company) -> None:
+        pem = company.crl()
+        for _ in range(2):
+            assert await company.live.publish(pem, issuers=[company.issuer]) == 1
 
     async def test_none_or_not_ours(self, company: Company) -> None:
         path = company.directory / "live/crl.pem"
