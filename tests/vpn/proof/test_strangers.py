@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,3 +210,24 @@ class TestCrlInPlace:
             assert found is not None
             assert (found.number, found.revocations) == (0, ())
             assert (found.problem is None) is bool(found.others)
+
+
+async def test_whose_each_address_is_lies_there_and_is_left_alone_while_it_is_so(
+    open_folder: Path,
+) -> None:
+    company = Company(make_spec(open_folder / "home"))
+    await company.ready()
+    live = replace(company.live, layout=replace(company.live.layout, bot_folders=("live",)))
+    path = company.directory / "live/members"
+    await live.note_members("10.77.0.2 anna\n")
+    first = path.stat()
+    assert (path.read_text(), first.st_mode & 0o777) == ("10.77.0.2 anna\n", 0o644)
+    await live.note_members("10.77.0.2 anna\n")
+    assert path.stat() == first
+    await live.note_members("10.77.0.2 anna\n", even_if_same=True)
+    assert path.stat().st_ino != first.st_ino
+    await live.note_members("10.77.0.2 bob\n")
+    assert path.read_text() == "10.77.0.2 bob\n"
+    elsewhere = replace(live, layout=replace(live.layout, bot_folders=()))
+    await elsewhere.note_members("10.77.0.2 carl\n")
+    assert path.read_text() == "10.77.0.2 bob\n"
