@@ -94,21 +94,6 @@ def test_it_belongs_to_whom_it_is_for(tmp_path: Path) -> None:
         assert facts.st_mode & 0o777 == 0o600
 
 
-@pytest.fixture
-def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bytes]]:
-    """What a power cut leaves from now on: each folder, and each file with what is in it."""
-    safe: list[tuple[Path, bytes]] = []
-    fsync = os.fsync
-
-    def noted(handle: int) -> None:
-        fsync(handle)
-        path = Path(f"/proc/self/fd/{handle}").readlink()
-        safe.append((path, b"" if path.is_dir() else path.read_bytes()))
-
-    monkeypatch.setattr(os, "fsync", noted)
-    return safe
-
-
 def test_a_power_cut_takes_neither_the_file_nor_its_name(
     tmp_path: Path, synced: list[tuple[Path, bytes]]
 ) -> None:
