@@ -292,6 +292,21 @@ class TestCutsWithoutAServer:
         assert codes(proof) == ["no_management", "crl_not_used"]
         assert await live.list_in_place([operator.authority.certificate], unless=None) is None
 
+    @pytest.mark.parametrize("why", [None, "The CA's key is locked."])
+    async def test_without_a_list_that_is_said(self, home: Path, why: str | None) -> None:
+        operator = Operator(home, USUAL + LOCKS)
+        operator.write("ccd/anna", "")
+        live = await operator.live()
+        (proof,) = await live.cut(
+            [operator.certificate("x")[0]],
+            crl_pem=None,
+            issuers=[operator.authority.certificate],
+            now=now,
+            no_crl=why,
+        )
+        assert codes(proof) == ["crl_old", "crl_not_written", "no_management"]
+        assert proof.findings[1].detail == (why or "There is no CRL.")
+
     async def test_another_configuration_than_the_adopted_one(self, home: Path) -> None:
         operator = Operator(home, USUAL + LOCKS)
         operator.write("ccd/anna", "")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,20 @@ async def test_a_server_lists_twice_as_many_as_it_has_addresses(open_folder: Pat
         status = await live.status(issuers=(), now=now())
         assert (status.reachable, status.sessions) == (False, None)
         assert status.open_to_others == ()
+
+
+async def test_how_far_a_servers_clock_is_ahead_is_told_where_it_says_its_time(
+    open_folder: Path,
+) -> None:
+    at = now().replace(microsecond=0)
+    for said, ahead in (
+        (f"TIME\tx\t{int(at.timestamp()) + 90}\r\n", timedelta(seconds=90)),
+        ("", None),
+        ("TIME\tx\r\n", None),
+        ("TIME\tx\tlater\r\n", None),
+    ):
+        async with saying(open_folder, said) as live:
+            assert (await live.status(issuers=(), now=at)).clock_ahead == ahead
 
 
 async def test_all_is_asked_by_one_way_there_and_back(open_folder: Path) -> None:
