@@ -241,6 +241,10 @@ class TestFolders:
         (finding,) = told(pki, PkiFindingCode.REVOKED_ONLY_BY_FOLDER)
         assert (finding.names, finding.serials) == ((), (serial,))
 
+    def test_without_the_folder_the_index_will_do(self, copy: Path) -> None:
+        shutil.rmtree(copy / "revoked")
+        assert is_out(read(copy), "bob")
+
     def test_a_certificate_that_cannot_be_read_has_its_name(self, copy: Path) -> None:
         serial = serial_of(copy, "anna")
         (copy / "revoked/certs_by_serial" / f"{serial:032x}.crt").write_text("hello")
