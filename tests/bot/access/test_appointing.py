@@ -27,7 +27,7 @@ from tests.bot.access.kit import (
 
 DORA = UserId(2003)
 DEV = GroupName("dev")
-BY_BORIS = {"admin": "Boris", "by": f"telegram:{BORIS}"}
+BY_BORIS: dict[str, Any] = {"admin": "Boris", "by": f"telegram:{BORIS}"}
 
 
 @pytest.fixture

@@ -158,8 +158,8 @@ async def test_whoever_decides_for_a_group_has_a_role(paper: Paper) -> None:
 async def test_whom_a_change_does_not_concern_keeps_what_they_have(paper: Paper) -> None:
     """Also what would not be given any more: that is looked at elsewhere."""
     emil = await paper.active(EMIL)
-    plan = {"network": "10.8.0.0/29", "own": "10.8.0.1", "pool": None, "one_each": True}
-    plan["pool"] = [emil.address, emil.address]
+    pool = [emil.address, emil.address]
+    plan = {"network": "10.8.0.0/29", "own": "10.8.0.1", "pool": pool, "one_each": True}
     async with paper.database.writing() as tx:
         server = await tx.servers.get(BERLIN)
         assert server is not None
