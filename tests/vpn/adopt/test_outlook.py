@@ -108,8 +108,8 @@ async def test_a_status_file_behind_a_link_or_gone_meanwhile(home: Path) -> None
     assert seen.status_file == str(path)
 
     class Forgetful(LocalHost):
-        async def read(self, _path: str) -> None:
-            """It was there when it was looked for."""
+        async def read(self, path: str) -> None:
+            assert f"/{path}" == str(operator.directory / "status.log")
 
     layout = (await operator.examine()).layout
     facts = inspect_conf("status status.log")

@@ -64,7 +64,7 @@ class Script:
             number = int(rest.removesuffix(" HALT"))
             if self.on[number] in self.come_back:
                 return "ERROR: client-kill command failed\r\n"
-            asyncio.get_running_loop().call_later(0.05, self.on.pop, number)
+            asyncio.get_running_loop().call_later(0.05, lambda: self.on.pop(number))
             return "SUCCESS: client-kill command succeeded\r\n"
         rows = (
             ROW.replace("ann-1", name).replace("\t7\t", f"\t{number}\t")
