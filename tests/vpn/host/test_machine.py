@@ -268,9 +268,10 @@ async def test_a_file_that_changed_at_a_process_beginning_was_read_by_it(
     (open_folder / "server.conf").touch()
     facts = await LocalHost(open_folder).stat("server.conf")
     assert facts is not None
+    changed_at = facts.changed_at
 
     class Started(LocalHost):
-        at = facts.changed_at
+        at = changed_at
 
         async def process(self, pid: int) -> Process:
             return Process(f"{pid} (a) b) {'0 ' * 30}".encode(), self.at)

@@ -118,7 +118,7 @@ async def test_who_comes_back_is_killed_thrice(open_folder: Path) -> None:
     done = await cut(open_folder, script, ANNA)
     again = ["kill ann-1", "status 3"]
     assert script.heard == [["pid", *again], again, again]
-    assert (done.cut, done.left) == ({"ann-1": 3}, {ANNA})
+    assert (done.cut, done.left) == ({"ann-1": 3}, frozenset({ANNA}))
 
 
 @pytest.mark.parametrize(("count", "at_first"), [(16, 18), (17, 1)])
@@ -154,14 +154,14 @@ async def test_a_name_that_cannot_be_said_is_halted_once_and_waited_for(
         *("pid", *killed, "client-kill 7 HALT"),
         *(*killed, *killed, "status 3"),
     ]
-    assert (done.cut, done.left) == ({"ann-1": 3, "a:b": 1}, {ANNA})
+    assert (done.cut, done.left) == ({"ann-1": 3, "a:b": 1}, frozenset({ANNA}))
 
 
 async def test_what_could_not_be_halted_is_not_waited_for(open_folder: Path) -> None:
     script = Script({7: "a:b"}, come_back={"a:b"})
     done = await cut(open_folder, script, UNSPEAKABLE)
     assert script.asked == ["pid", "status 3", "client-kill 7 HALT"]
-    assert (done.cut["a:b"], done.left) == (0, {UNSPEAKABLE})
+    assert (done.cut["a:b"], done.left) == (0, frozenset({UNSPEAKABLE}))
 
 
 @pytest.mark.parametrize(
