@@ -216,8 +216,6 @@ class Grants(Repository):
 
     async def imported_as(self, common_names: Sequence[str]) -> Sequence[Grant]:
         """Those of `imported` that have one of these names."""
-        if not common_names:
-            return []
         return await self._where(_IMPORTED, _grants.c.common_name.in_(common_names))
 
     async def unlinked(self) -> Sequence[Grant]:
