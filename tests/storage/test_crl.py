@@ -34,6 +34,14 @@ async def test_there_is_one_counter_whatever_happens(database: Database) -> None
         assert [tuple(row) for row in found] == [(1, 2)]
 
 
+async def test_later_numbers_are_above_what_a_server_had(database: Database) -> None:
+    async with database.writing() as tx:
+        for number, last in ((0, 0), (5, 5), (3, 5), (5, 5), (9, 9)):
+            await tx.crl.raise_to(number)
+            assert await tx.crl.last_number() == last
+        assert await tx.crl.next_number() == 10
+
+
 async def test_only_revoked_grants_are_listed(database: Database) -> None:
     async with database.writing() as tx:
         await add_people(tx)

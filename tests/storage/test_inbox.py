@@ -164,6 +164,7 @@ async def test_nothing_stays_of_an_update_that_is_forgotten(database: Database) 
         for number in (3, 4):
             await tx.inbox.finish(number)
         await tx.inbox.hold(4, "old words")
+        assert (await tx.inbox.held(3), await tx.inbox.held(4)) == (None, "old words")
         await tx.inbox.forget_handled()
         assert set(await rows(tx)) == {2}
 
@@ -213,7 +214,8 @@ async def test_whether_anything_of_a_chat_waits(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "length", "left"), [(10, 1000, 5), (2, 1000, 2), (10, 250, 2), (10, 10, 0), (0, 9, 0)]
+    ("rows", "length", "left"),
+    [(10, 1000, 5), (2, 1000, 2), (10, 250, 2), (10, 300, 3), (10, 10, 0), (0, 9, 0)],
 )
 async def test_what_is_set_aside_has_its_bounds(
     database: Database, rows: int, length: int, left: int

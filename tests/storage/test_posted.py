@@ -5,7 +5,18 @@ from dataclasses import replace
 from storage import tables
 from storage.database import Database
 from storage.records import ChatId, GrantState, OutboxKind, PostedMessage
-from tests.storage.kit import DAY, HOUR, NOW, WEEK, add_grant, add_people, add_request, make_server
+from storage.use_records import AskedUse, UseKind
+from tests.storage.kit import (
+    BERLIN,
+    DAY,
+    HOUR,
+    NOW,
+    WEEK,
+    add_grant,
+    add_people,
+    add_request,
+    make_server,
+)
 
 ANNAS = ChatId(1001)
 CARD = PostedMessage(ChatId(7), 100, OutboxKind.CARD, "1", NOW)
@@ -38,6 +49,25 @@ async def test_a_message_is_remembered_once(database: Database) -> None:
         await tx.posted.remember(replace(CARD, subject="2"))
         assert await tx.posted.about(OutboxKind.CARD, "1") == []
         assert await tx.posted.about(OutboxKind.CARD, "2") == [replace(CARD, subject="2")]
+
+
+async def test_what_an_owner_may_still_answer_is_not_forgotten(database: Database) -> None:
+    over = NOW + WEEK + DAY
+    async with database.writing() as tx:
+        await add_people(tx)
+        live, gone = [
+            await add_grant(tx, number, state=state)
+            for number, state in enumerate((GrantState.ACTIVE, GrantState.EXPIRED), start=1)
+        ]
+        for number, grant in enumerate((live, live, gone)):
+            use = AskedUse(grant.id, UseKind.TWICE, BERLIN, NOW, ("192.0.2.1",), NOW)
+            about = await tx.asked_uses.add(use)
+            if number == 1:
+                await tx.asked_uses.answer(about, was_owner=True, now=NOW)
+            message = PostedMessage(ANNAS, number, OutboxKind.ASKED_USE, str(about), NOW)
+            await tx.posted.remember(message)
+        await tx.posted.prune(over)
+        assert [one.message_id for one in await tx.posted.newest_in(ANNAS, 9)] == [0]
 
 
 async def test_messages_are_found_by_their_number_and_their_time(database: Database) -> None:

@@ -134,6 +134,11 @@ async def test_open_proofs_of_one_server_are_due_at_once(database: Database) -> 
         soon = replace(opened(first, PARIS), next_try_at=NOW - HOUR)
         await tx.proofs.record(soon)
         await tx.proofs.hasten([first.id], BERLIN, NOW)
+        assert [(one.grant_id, one.server) for one in await tx.proofs.due(NOW)] == [
+            (first.id, BERLIN),
+            (first.id, PARIS),
+        ]
+        assert soon in await tx.proofs.due(NOW)
         await tx.proofs.hasten([first.id], PARIS, NOW)
         later = [replace(opened(second, name), next_try_at=NOW + HOUR) for name in (BERLIN, PARIS)]
         assert await tx.proofs.of([first.id, second.id]) == [opened(first, BERLIN), soon, *later]
