@@ -241,3 +241,13 @@ async def test_an_admin_is_not_reminded_of_their_own(paper: Paper) -> None:
     await paper.heard()
     paper.now += timedelta(hours=12)
     assert await reminded(paper) == [CLARA]
+
+
+async def test_who_has_never_said_anything_is_not_reminded(paper: Paper) -> None:
+    """Nobody knows whether they would get a card in the place of the first."""
+    async with paper.database.writing() as tx:
+        await tx.people.know(BORIS, "Boris", paper.now)
+    await paper.asked()
+    await paper.heard()
+    paper.now += DAY / 2
+    assert await reminded(paper) == [BORIS]
