@@ -39,7 +39,19 @@ def test_a_pattern_fits_whole_words(
     "pattern",
     [
         *("", "|", "A|", "(a)", "a**", "a+?", "^A", "A$", "[A", "[]", "[Z-A]", "{2}", "a{3,2}"),
-        *("a{0}", r"\b", r"\1", "\\", "a b", "[[a]]", "[a--b]", "x" * 101, r"\Z", "a{,3}"),
+        *(
+            "a{0}",
+            r"\b",
+            r"\1",
+            "\\",
+            "a b",
+            "[[a]]",
+            "[a--b]",
+            "[a&&b]",
+            "x" * 101,
+            r"\Z",
+            "a{,3}",
+        ),
     ],
 )
 def test_what_is_no_pattern_is_refused_with_words(pattern: str) -> None:
