@@ -53,6 +53,7 @@ from tests.bot.access.kit import (
 
 START = MORNING + 3 * DAY
 TWO_DAYS = 2 * DAY_S
+TICK = timedelta(microseconds=1)
 
 
 async def ask(paper: Paper, starts_at: datetime = START, **said: Any) -> Request:
@@ -167,6 +168,35 @@ async def test_several_have_to_agree_as_ever(paper: Paper) -> None:
     assert isinstance(done, requests.Agreed)
     done = await paper.by(await paper.actor(CLARA), requests.approve, request.id, None)
     assert isinstance(done, requests.Scheduled)
+
+
+async def test_by_a_clock_in_doubt_nothing_is_promised(paper: Paper) -> None:
+    request = await ask(paper)
+    paper.may_give = False
+    boris = await paper.actor(BORIS)
+    await paper.refuses(boris, Refusal.CLOCK_IN_DOUBT, requests.approve, request.id, None)
+
+
+@pytest.mark.parametrize(("left", "gives"), [(MINUTE, True), (MINUTE - TICK, False)])
+async def test_what_is_over_in_less_than_a_minute_is_not_given(
+    paper: Paper, left: timedelta, gives: bool
+) -> None:
+    paper.request_ttl = 9 * DAY_S
+    request, boris = await ask(paper), await paper.actor(BORIS)
+    paper.now = START + timedelta(seconds=TWO_DAYS) - left
+    if gives:
+        assert (await paper.yes(BORIS, request.id)).grant.not_after == paper.now + MINUTE
+    else:
+        await paper.refuses(boris, Refusal.START_OVER, requests.approve, request.id, None)
+
+
+async def test_a_no_when_its_time_to_be_decided_is_over_stands(paper: Paper) -> None:
+    request, boris = await scheduled(paper), await paper.actor(BORIS)
+    paper.now = request.expires_at - TICK
+    assert (await paper.by(boris, requests.deny, request.id)).undo_until is not None
+    other = await scheduled(paper)
+    paper.now = other.expires_at
+    assert (await paper.by(boris, requests.deny, other.id)).undo_until is None
 
 
 async def test_its_end_is_within_the_authoritys(paper: Paper) -> None:
