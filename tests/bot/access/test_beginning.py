@@ -26,9 +26,11 @@ from bot.access.starts import LEAD
 from bot.texts.refusals import in_toast
 from storage.group_records import Group, GroupName, Reason
 from storage.records import (
+    ChatId,
     EndReason,
     GrantState,
     OutboxKind,
+    PostedMessage,
     Request,
     RequestState,
     UserId,
@@ -101,6 +103,9 @@ async def test_an_approval_gives_nothing_yet(paper: Paper) -> None:
 
 async def test_it_begins_minutes_after_its_profile_has_come(paper: Paper) -> None:
     request = await scheduled(paper)
+    card = PostedMessage(ChatId(BORIS), 9, OutboxKind.CARD, str(request.id), paper.now)
+    async with paper.database.writing() as tx:
+        await tx.posted.remember(card)
     paper.now = START - LEAD
     assert await begins(paper) == 1
     async with paper.database.reading() as tx:
@@ -108,8 +113,11 @@ async def test_it_begins_minutes_after_its_profile_has_come(paper: Paper) -> Non
     assert (grant.state, grant.request_id) == (GrantState.RESERVED, request.id)
     assert (grant.not_before, grant.not_after) == (START, START + 2 * DAY)
     assert (await paper.request(request.id)).state is RequestState.APPROVED
+    deliver = {"grant": grant.id, "note": "first", "round": 0}
+    edit = {"request": request.id, "message": 9, "kind": OutboxKind.CARD}
     assert await paper.heard() == [
-        to(ANNA, OutboxKind.DELIVER, {"grant": grant.id, "note": "first", "round": 0}, paper.now)
+        to(ANNA, OutboxKind.DELIVER, deliver, paper.now),
+        to(BORIS, OutboxKind.EDIT_CARD, edit, paper.now),
     ]
     noted = [(row.actor, row.action) for row in await paper.noted()]
     assert noted == [("vpnbot", "request.begin"), ("vpnbot", "grant.reserve")]
@@ -168,35 +176,6 @@ async def test_several_have_to_agree_as_ever(paper: Paper) -> None:
     assert isinstance(done, requests.Agreed)
     done = await paper.by(await paper.actor(CLARA), requests.approve, request.id, None)
     assert isinstance(done, requests.Scheduled)
-
-
-async def test_by_a_clock_in_doubt_nothing_is_promised(paper: Paper) -> None:
-    request = await ask(paper)
-    paper.may_give = False
-    boris = await paper.actor(BORIS)
-    await paper.refuses(boris, Refusal.CLOCK_IN_DOUBT, requests.approve, request.id, None)
-
-
-@pytest.mark.parametrize(("left", "gives"), [(MINUTE, True), (MINUTE - TICK, False)])
-async def test_what_is_over_in_less_than_a_minute_is_not_given(
-    paper: Paper, left: timedelta, gives: bool
-) -> None:
-    paper.request_ttl = 9 * DAY_S
-    request, boris = await ask(paper), await paper.actor(BORIS)
-    paper.now = START + timedelta(seconds=TWO_DAYS) - left
-    if gives:
-        assert (await paper.yes(BORIS, request.id)).grant.not_after == paper.now + MINUTE
-    else:
-        await paper.refuses(boris, Refusal.START_OVER, requests.approve, request.id, None)
-
-
-async def test_a_no_when_its_time_to_be_decided_is_over_stands(paper: Paper) -> None:
-    request, boris = await scheduled(paper), await paper.actor(BORIS)
-    paper.now = request.expires_at - TICK
-    assert (await paper.by(boris, requests.deny, request.id)).undo_until is not None
-    other = await scheduled(paper)
-    paper.now = other.expires_at
-    assert (await paper.by(boris, requests.deny, other.id)).undo_until is None
 
 
 async def test_its_end_is_within_the_authoritys(paper: Paper) -> None:
@@ -372,10 +351,14 @@ async def test_whose_access_was_ended_since_gets_nothing(
 
 
 async def test_what_was_ended_before_it_was_approved_is_no_reason(paper: Paper) -> None:
-    grant = await paper.active(ANNA)
-    await paper.by(await paper.actor(CLARA), revocation.begin, [grant], EndReason.REVOKED)
+    """Nor is what they gave up themselves."""
+    grant, own = await paper.active(ANNA), await paper.active(ANNA)
+    request = await ask(paper)
     paper.now += HOUR
-    await scheduled(paper)
+    await paper.by(await paper.actor(CLARA), revocation.begin, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, requests.approve, request.id, None)
+    paper.now += HOUR
+    await paper.by(await paper.actor(ANNA), revocation.give_up, own.id)
     paper.now = START - LEAD
     await begins(paper)
     async with paper.database.reading() as tx:
