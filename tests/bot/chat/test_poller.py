@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from telegram.error import Conflict, NetworkError
 
+from bot import limits
 from bot.access.case import Chance, Rules
+from bot.chat import poller
 from bot.chat.client import connect
 from bot.chat.poller import Poller
 from bot.chat.wire import NotTelegram, OddResult
@@ -329,3 +332,77 @@ async def test_so_is_the_first_word_of_an_admin_who_has_never_written(
 async def is_stored(core: Core, update_id: int) -> bool:
     async with core.database.reading() as tx:
         return update_id in {item.update_id for item in await tx.inbox.new()}
+
+
+async def test_a_full_disk_that_a_write_meets_is_noted_and_revocations_go_on(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "_SAME_AGAIN_S", 0)
+    database = await open_copy(template, tmp_path)
+    rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600, admins=(BORIS,))
+    core = Core(database, rules, Chance(serial=str, code=str, token=str), utc_now, since_boot)
+    async with database.writing() as tx:
+        await tx.people.allow(BORIS, "Boris", utc_now())
+        await tx.people.allow(UserId(ANNA.id), "Anna", utc_now())
+        await tx._connection.exec_driver_sql("PRAGMA max_page_count = 1")  # as large as it is
+    reserve = Reserve(tmp_path / "reserve")
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        server.inject({"message": updates.message(ANNA.id, "x" * 50_000)})
+        revoke = server.inject({"message": updates.message(BORIS, "/revoke anna")})
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            polling = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=reserve)
+            await polling.poll_once()
+            assert reserve.is_scarce
+            async with database.reading() as tx:
+                assert [item.update_id for item in await tx.inbox.new()] == [revoke]
+            await polling.poll_once()
+    polls = [call for call in server.calls if call.method == "getUpdates"]
+    assert [call.params["offset"] for call in polls] == ["0", "0"]
+    await database.close()
+
+
+async def test_other_trouble_of_a_database_is_no_full_disk(core: Core, tmp_path: Path) -> None:
+    reserve = Reserve(tmp_path / "reserve")
+    async with core.database.writing() as tx:
+        await tx._connection.exec_driver_sql("DROP TABLE inbox")
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        server.inject({"message": updates.message(ANNA.id, "/help")})
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            polling = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=reserve)
+            with pytest.raises(OperationalError, match="no such table"):
+                await polling.poll_once()
+    assert not reserve.is_scarce
+
+
+async def test_a_flood_waits_while_somebody_is_served(core: Core) -> None:
+    """Until they are, and no longer."""
+    served = asyncio.Event()
+    looks: list[bool] = []
+
+    def is_serving() -> bool:
+        looks.append(not served.is_set())
+        return looks[-1]
+
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        for number in range(limits.UPDATES):
+            server.inject({"message": updates.message(5000 + number, "/start")})
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            polling = Poller(
+                *(telegram, "vpn_bot", core, lambda: None),
+                reserve=RESERVE,
+                is_serving=is_serving,
+            )
+            await polling.poll_once()
+            assert looks == []
+            server.inject({"message": updates.message(ANNA.id, "/help")})
+            serving = asyncio.create_task(asyncio.sleep(0))
+            serving.add_done_callback(lambda _: served.set())
+            await polling.poll_once()
+            assert looks == [True, False]
+            # That was no flood any more.
+            server.inject({"message": updates.message(ANNA.id, "/help")})
+            await polling.poll_once()
+    assert looks == [True, False]
