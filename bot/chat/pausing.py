@@ -1,6 +1,7 @@
 """/pause and /resume: who is kept out for a while, and who is back."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from bot.access import days, pausing, revocation, who
@@ -40,7 +41,7 @@ async def tap_pause(scene: Scene, meant: Meant) -> Reply:
     if reply := question.unless_answered(meant):
         return reply
     done = await _pause_now(scene, meant.person, None)
-    return Reply(done.view or View(Html(words.WORKING)), Html(said.PAUSED_TOAST), edit=True)
+    return replace(done, toast=Html(said.PAUSED_TOAST), edit=True)
 
 
 async def resume(scene: Scene, rest: str) -> Reply:
