@@ -67,6 +67,43 @@ async def test_an_update_that_nobody_can_have_typed_is_not_kept(core: Core) -> N
         assert tuple(found.one()) == (huge, "too long: 200234 bytes", True)
 
 
+@pytest.mark.parametrize(("size", "is_kept"), [(64 * 1024, True), (64 * 1024 + 1, False)])
+async def test_the_longest_that_is_kept(core: Core, size: int, is_kept: bool) -> None:
+    """To the byte, as it came."""
+    short = json.dumps({"update_id": 7, "message": updates.message(ANNA.id, "")})
+    text = short.replace('"text": ""', f'"text": "{"x" * (size - len(short))}"')
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        server.faults.append(Fault("getUpdates", 1, batch(text)))
+        async with telegram.bot:
+            await Poller(
+                telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE
+            ).poll_once()
+    async with core.database.reading() as tx:
+        assert [len(item.payload) for item in await tx.inbox.new()] == ([size] if is_kept else [])
+
+
+async def test_what_is_set_aside_does_not_grow_for_ever(core: Core) -> None:
+    async with core.database.writing() as tx:
+        await tx.inbox.store(
+            [InboxItem(number, ChatId(5000), "{}", utc_now()) for number in range(1, 1001)]
+        )
+        await tx._connection.exec_driver_sql("UPDATE inbox SET state = 'quarantined'")
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        server.faults.append(Fault("getUpdates", 1, batch("nonsense", GOOD)))
+        async with telegram.bot:
+            await Poller(
+                telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE
+            ).poll_once()
+    async with core.database.reading() as tx:
+        found = await tx._connection.exec_driver_sql(
+            "SELECT count(*), min(update_id) FROM inbox WHERE state = 'quarantined'"
+            " AND update_id > 0"
+        )
+        assert tuple(found.one()) == (999, 2)
+
+
 async def test_what_no_body_has_room_for_is_passed_by(core: Core) -> None:
     """What comes after it is fetched as if it had not been there."""
     async with DemoServer(TOKEN, (ANNA,)) as server:
@@ -204,6 +241,23 @@ async def test_a_poll_that_fails_is_repeated(core: Core, caplog: pytest.LogCaptu
         "Fetching updates fails (http 404, and not an answer of the bot api); I keep trying",
         "Updates can be fetched again",
     ]
+
+
+async def test_a_flood_of_polls_is_waited_out(core: Core) -> None:
+    """As long as Telegram says."""
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        too_many = status(429, "Too Many Requests: retry after 1", retry_after=1)
+        server.faults.append(Fault("getUpdates", 1, too_many))
+        async with telegram.bot:
+            running = asyncio.create_task(
+                Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE).run()
+            )
+            await server.called("getUpdates", times=2)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    first, second = [call.at for call in server.calls if call.method == "getUpdates"]
+    assert second - first >= 1
 
 
 async def test_a_token_that_telegram_refuses_ends_the_bot(core: Core) -> None:
@@ -406,3 +460,37 @@ async def test_a_flood_waits_while_somebody_is_served(core: Core) -> None:
             server.inject({"message": updates.message(ANNA.id, "/help")})
             await polling.poll_once()
     assert looks == [True, False]
+
+
+async def test_whoever_was_told_of_one_full_disk_is_told_of_the_next(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "_SAME_AGAIN_S", 0)
+    reserve = Reserve(tmp_path / "reserve")
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            polling = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=reserve)
+            for is_scarce, told in ((True, 1), (True, 1), (False, 1), (True, 2)):
+                reserve.is_scarce = is_scarce
+                server.inject({"message": updates.message(ANNA.id, "/help")})
+                await polling.poll_once()
+                assert sum("disk" in one.text for one in server.person(ANNA.id).messages) == told
+
+
+@pytest.mark.parametrize(("waiting", "is_full"), [(1999, False), (2000, True)])
+async def test_two_thousand_may_wait_before_fetching_slows_down(
+    core: Core, waiting: int, is_full: bool
+) -> None:
+    async with core.database.writing() as tx:
+        await tx.inbox.store(
+            [InboxItem(number, ChatId(5000), "{}", utc_now()) for number in range(1, waiting + 1)]
+        )
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        update = {"update_id": 3001, "message": updates.message(ANNA.id, "/start")}
+        server.faults.append(Fault("getUpdates", 1, batch(json.dumps(update))))
+        async with telegram.bot:
+            polling = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE)
+            await polling.poll_once()
+            assert polling._is_full is is_full
