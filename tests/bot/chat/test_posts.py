@@ -402,3 +402,27 @@ async def test_a_reminder_takes_the_place_of_the_card(desk: Desk) -> None:
     desk.calls()
     await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again))
     assert desk.calls() == []
+
+
+async def test_a_card_that_somebody_has_deleted_comes_back_for_a_decision_only(desk: Desk) -> None:
+    request = await desk.paper.asked()
+    edit: Payload = {"request": request.id, "kind": OutboxKind.CARD, "message": 77}
+    for more, methods in (({"afresh": False}, []), ({}, ["sendMessage"])):
+        desk.calls()
+        desk.server.faults.append(Fault("editMessageText", 1, GONE))
+        row = await desk.row(OutboxKind.EDIT_CARD, {**edit, **more})
+        await desk.does(desk.posts.edit_card, row)
+        assert desk.calls() == ["editMessageText", *methods]
+
+
+async def test_a_group_is_reminded_as_long_as_anybody_is_asked(desk: Desk) -> None:
+    async with desk.paper.database.writing() as tx:
+        await tx.people.know(BORIS, "Boris", MORNING)
+    request = await desk.paper.asked()
+    group = desk.server.add_group("Staff", [BORIS])
+    again: Payload = {"request": request.id, "again": True}
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again, group.id))
+    assert len(group.messages) == 1
+    await desk.paper.by(await desk.paper.actor(BORIS), requests.deny, request.id)
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again, group.id))
+    assert len(group.messages) == 1
