@@ -216,3 +216,6 @@ async def test_whoever_may_not_ask_is_not_asked_back(desk: Desk) -> None:
     await desk.says(BORIS, f"/pause {ANNA}")
     for tap in ("an:0", "an:0:phone", "ew:0"):
         assert await desk.taps(ANNA, tap) == []
+    (refused,) = await desk.says(ANNA, "/requestvpn berlin")
+    # Nor for how long.
+    assert await desk.says(ANNA, "/requestvpn 8 berlin") == [refused]
