@@ -4,11 +4,13 @@ import pytest
 
 from bot.access import grants, linking, requests, roles
 from bot.access.permission import THE_BOT
+from bot.access.refusals import Refusal, Refused
 from bot.access.requests import Approved
 from bot.chat import cards
 from bot.texts import more_time as time_words
 from bot.texts import offers as words
 from bot.texts import questions as question_words
+from bot.texts import refusals
 from bot.texts.fill import fill, moment
 from storage.devices import Device
 from storage.records import GrantId, Request, RequestState, ServerName, UserId
@@ -216,6 +218,6 @@ async def test_whoever_may_not_ask_is_not_asked_back(desk: Desk) -> None:
     await desk.says(BORIS, f"/pause {ANNA}")
     for tap in ("an:0", "an:0:phone", "ew:0"):
         assert await desk.taps(ANNA, tap) == []
-    (refused,) = await desk.says(ANNA, "/requestvpn berlin")
-    # Nor for how long.
-    assert await desk.says(ANNA, "/requestvpn 8 berlin") == [refused]
+    refused = refusals.in_chat(Refused(Refusal.PAUSED))
+    for typed in ("/requestvpn", "/requestvpn 8 rome"):
+        assert await desk.says(ANNA, typed) == [refused]
