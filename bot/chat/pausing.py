@@ -79,10 +79,8 @@ async def button(scene: Scene, person: Person) -> Button:
     return Button(said.BUTTON_PAUSE.format(name=name), buttons.data(Tap.PAUSE, person.id))
 
 
-def line(pause: PersonPause | None) -> Html:
-    """What a list says of somebody who is paused; nothing of anybody else."""
-    if pause is None:
-        return Html("")
+def line(pause: PersonPause) -> Html:
+    """What a list says of somebody who is paused."""
     template = said.PERSON_PAUSED if pause.until is None else said.PERSON_PAUSED_UNTIL
     until = None if pause.until is None else moment(pause.until)
     return fill(template, since=moment(pause.since), until=until)

@@ -4,14 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from bot.access import pausing
+from bot.access import appointing, pausing
 from bot.chat import views
 from bot.chat.scene import Reply
 from bot.texts import chat as chat_words
 from bot.texts import pausing as words
 from bot.texts import questions as asking
 from storage.records import Payload, UserId
+from storage.role_records import Role
 from tests.bot.chat.desk import ANNA, BORIS, EVE, Desk
+from tests.bot.chat.test_lists import fill_the_list
 from tests.gate.gate import OPERATOR
 
 
@@ -147,9 +149,33 @@ async def test_the_list_to_tap_turns_in_its_place(desk: Desk) -> None:
     assert "edit" not in await newest(desk)
     await desk.taps(BORIS, labels[chat_words.BUTTON_NEXT])
     assert (await newest(desk))["edit"] == 5
+    assert chat_words.BUTTON_BACK in await desk.buttons()
     assert await desk.taps(ANNA, labels[chat_words.BUTTON_NEXT]) == []
 
 
 async def newest(desk: Desk) -> Payload:
     async with desk.gate.database.reading() as tx:
         return (await tx.outbox.due(desk.gate.now, 1000))[-1].payload
+
+
+async def test_only_who_manages_people_is_shown_whom_they_could_pause(desk: Desk) -> None:
+    """An auditor may look at everybody, and no further."""
+    async with desk.gate.database.writing() as tx:
+        case = desk.gate.case(tx, OPERATOR)
+        await appointing.appoint(case, UserId(EVE), Role.AUDITOR, ())
+    await desk.have_started(EVE)
+    await desk.new()
+    for paused in (False, True):
+        for typed in ("/pause", "/pause Nobody", "/resume", "/resume Nobody"):
+            [refused] = await desk.says(EVE, typed)
+            assert refused.startswith("Only admins can do this.")
+        for tap in (f"pa:{ANNA}", f"rs:{ANNA}", "pal:0"):
+            assert await desk.taps(EVE, tap) == []
+        assert await is_paused(desk) is paused
+        await desk.says(BORIS, f"/pause {ANNA}")
+
+
+async def test_of_more_than_a_message_holds_all_can_be_turned_to(desk: Desk) -> None:
+    await fill_the_list(desk, views.BUTTONS_SHOWN + 1)
+    assert await desk.says(BORIS, "/pause person") == [words.CHOOSE_PAUSE]
+    assert chat_words.BUTTON_NEXT in await desk.buttons()
