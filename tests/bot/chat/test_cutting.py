@@ -55,8 +55,9 @@ class Servers:
 
 @pytest.fixture
 def servers(posting: Desk) -> Servers:
-    made: Any = Servers()
-    posting.posts._fleet = made
+    made = Servers()
+    fleet: Any = made
+    posting.posts._fleet = fleet
     return made
 
 

@@ -407,7 +407,8 @@ async def test_a_reminder_takes_the_place_of_the_card(desk: Desk) -> None:
 async def test_a_card_that_somebody_has_deleted_comes_back_for_a_decision_only(desk: Desk) -> None:
     request = await desk.paper.asked()
     edit: Payload = {"request": request.id, "kind": OutboxKind.CARD, "message": 77}
-    for more, methods in (({"afresh": False}, []), ({}, ["sendMessage"])):
+    stays: tuple[Payload, list[str]] = ({"afresh": False}, [])
+    for more, methods in (stays, ({}, ["sendMessage"])):
         desk.calls()
         desk.server.faults.append(Fault("editMessageText", 1, GONE))
         row = await desk.row(OutboxKind.EDIT_CARD, {**edit, **more})

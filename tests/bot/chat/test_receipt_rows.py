@@ -37,8 +37,9 @@ async def look(paper: Paper, grant: Grant, *, proved: bool) -> None:
 
 @pytest.fixture
 def looks(posting: Desk) -> Looks:
-    made: Any = Looks(posting.paper)
-    posting.posts._enforcer = made
+    made = Looks(posting.paper)
+    enforcer: Any = made
+    posting.posts._enforcer = enforcer
     return made
 
 
