@@ -1,6 +1,7 @@
 """Somebody is kept out for a while: nothing is given to them, and nothing is lost."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -119,8 +120,8 @@ async def test_a_pause_is_proved_on_every_server_and_undone_as_a_whole(two_serve
 
 async def test_what_they_read_of_it_and_what_the_trail_keeps(paper: Paper) -> None:
     boris, until = await paper.actor(BORIS), paper.now + DAY
-    by = {"admin": "Boris", "by": boris.key}
-    name = {"name": "Boris", "user_name": "Anna Petrova"}
+    by: dict[str, Any] = {"admin": "Boris", "by": boris.key}
+    name: dict[str, Any] = {"name": "Boris", "user_name": "Anna Petrova"}
     end = until.isoformat()
     menu = to(ANNA, OutboxKind.MENU, {})
     for day, said, noted in (

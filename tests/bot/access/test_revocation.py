@@ -351,7 +351,7 @@ async def test_an_end_shows_on_the_cards_of_what_else_they_ask_for(two_servers: 
     assert to(CLARA, OutboxKind.EDIT_CARD, edited) in heard
     assert shown in heard
     # Whoever did not do it hears of it.
-    name = {"name": "Anna Petrova", "servers": "berlin"}
+    name: dict[str, Any] = {"name": "Anna Petrova", "servers": "berlin"}
     assert notice(CLARA, "revoked_by", **name, **BY_BORIS) in heard
     for server, follows in ((BERLIN, []), (PARIS, [shown])):
         await paper.do(revocation.record_proofs, [seen(grant, server)])
