@@ -113,6 +113,7 @@ ROOMS = (
         ("bot/chat/*.py", "bot/handover/delivery.py"),
         (
             "tests/bot/chat",
+            "tests/bot/handover/test_delivery.py",
             "tests/bot/texts/test_texts.py",
             "tests/bot/texts/test_fill.py",
             "tests/bot/test_receipts.py",
