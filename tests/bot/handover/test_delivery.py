@@ -24,7 +24,7 @@ from storage.records import (
     OutboxKind,
     PostedMessage,
 )
-from tests.bot.access.kit import ANNA, BORIS, MORNING, OPERATOR, PARIS, Paper, to
+from tests.bot.access.kit import ANNA, BORIS, MORNING, OPERATOR, PARIS, Paper
 from tests.storage.kit import make_template, open_copy
 
 PROFILE = Profile("anna.ovpn", b"profile", extra_files=("notes.txt",))
@@ -196,7 +196,7 @@ class Servers:
     async def enforce(self, ended: Sequence[GrantId]) -> None:
         self.seen.append(ended)
 
-    async def make(self, grant: Grant, **how: Any) -> Profile:
+    async def make(self, grant: Grant, **_: Any) -> Profile:
         self.seen.append(grant.id)
         return PROFILE
 
