@@ -114,6 +114,7 @@ ROOMS = (
         (
             "tests/bot/chat",
             "tests/bot/handover/test_delivery.py",
+            "tests/bot/handover/test_sets.py",
             "tests/bot/texts/test_texts.py",
             "tests/bot/texts/test_fill.py",
             "tests/bot/test_receipts.py",

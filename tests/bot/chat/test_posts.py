@@ -394,6 +394,18 @@ async def test_a_reminder_takes_the_place_of_the_one_before(desk: Desk) -> None:
     assert gone.payload == {"message": first.message_id}
 
 
+async def test_a_reminder_that_was_overtaken_on_its_way_is_edited(desk: Desk) -> None:
+    grant = await desk.paper.active()
+    desk.paper.now = grant.not_after - DAY
+    row = await desk.row(OutboxKind.REMINDER, {"grant": grant.id}, chat=ANNA)
+    sent = await soon_over.send(desk.posts._bot, desk.posts._core, row)
+    await desk.paper.by(await desk.paper.actor(ANNA), extending.ask, grant.id)
+    await conclude(desk.posts._core, row, sent)
+    async with desk.paper.database.reading() as tx:
+        (edit,) = await tx.outbox.open(OutboxKind.EDIT)
+    assert edit.payload["kind"] == "reminder"
+
+
 async def test_a_reminder_follows_what_becomes_of_its_profile(desk: Desk) -> None:
     """Asked for, given, over: its button goes with the wish."""
     paper = desk.paper

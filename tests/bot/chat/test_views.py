@@ -14,6 +14,7 @@ from bot.chat.pages import page_of
 from bot.chat.views import View
 from bot.texts import chat as words
 from demo.api.markup import parse_html
+from storage.pauses import PersonPause
 from storage.records import (
     Grant,
     GrantId,
@@ -89,6 +90,15 @@ def test_what_is_not_proved_says_where() -> None:
     text = entry(revoking(1), *servers)
     assert "not confirmed on server-00, server-01, server-02, server-03, server-04, …: may" in text
     assert "may still get in" not in entry(grant(1)), "nothing is to be proved of what lives"
+
+
+@pytest.mark.parametrize(
+    ("until", "said"), [(None, "is paused. "), (NOW, "is paused until 2026-03-02 00:00 UTC. ")]
+)
+def test_somebody_paused_reads_until_when(until: datetime | None, said: str) -> None:
+    pause = PersonPause(ANNA.id, NOW, until, "telegram:2", "Boris")
+    text = seen(views.my_access(ANNA.id, [], [], {}, {}, pause))
+    assert text == f"⏸ Your VPN access {said}Your profiles are kept."
 
 
 def test_what_waits_for_a_server_is_said_so() -> None:

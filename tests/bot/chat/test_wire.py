@@ -77,6 +77,8 @@ NO_WEBHOOKS: list[object] = [None, [], {"url": None}, {}]
         *(("getMe", {"username": odd}, None) for odd in (5, "", "a b", "\x1b[2J", "x" * 999)),
         ("getWebhookInfo", {"url": "https://x"}, "https://x"),
         *(("getWebhookInfo", odd, None) for odd in NO_WEBHOOKS),
+        ("getFile", {"file_path": "documents/1.csr"}, "documents/1.csr"),
+        *(("getFile", {"file_path": odd}, None) for odd in (None, "", 5, ["x"])),
     ],
 )
 def test_only_what_is_used_of_a_result_has_to_be_there(

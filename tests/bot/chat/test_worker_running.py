@@ -1,0 +1,103 @@
+"""The worker at work: woken, at rest, out of room, and in groups."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from storage.records import ChatId, InboxItem, RequestState
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, Desk
+from tests.company import until
+from tests.gate import updates
+from tests.storage.kit import on_each_connection
+
+
+async def waits(desk: Desk, *whom: int, text: str = "/help") -> None:
+    items = []
+    for who in whom:
+        update = desk.message(who, text)
+        items.append(InboxItem(update["update_id"], ChatId(who), json.dumps(update), desk.gate.now))
+    async with desk.gate.database.writing() as tx:
+        await tx.inbox.store(items)
+
+
+@asynccontextmanager
+async def running(desk: Desk) -> AsyncIterator[None]:
+    task = asyncio.create_task(desk.gate.worker.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_it_works_when_it_is_woken_and_rests_when_all_is_done(desk: Desk) -> None:
+    worker, done = desk.gate.worker, 0
+
+    def on_done() -> None:
+        nonlocal done
+        done += 1
+        assert worker.is_busy
+
+    worker._on_done = on_done
+    assert not worker.is_busy
+    worker.wake()
+    assert worker.is_busy, "somebody said that there is something"
+    await waits(desk, ANNA)
+    looks: list[str] = []
+    async with running(desk):
+        await until(lambda: done == 1)
+        await until(lambda: not worker.is_busy)
+        on_each_connection(desk.gate.database, looks.append)
+        await waits(desk, BORIS)
+        looks.clear()
+        await asyncio.sleep(0.02)
+        assert looks == [], "it looks once a second where nobody wakes it"
+        worker.wake()
+        await until(lambda: done == 2)
+
+
+async def has_no_room(desk: Desk) -> None:
+    """The file may not grow any more."""
+    for connection in desk.gate.database._idle:
+        connection._sqlite.execute("VACUUM")
+    for connection in desk.gate.database._idle:
+        connection._sqlite.execute("PRAGMA max_page_count = 1")
+
+
+@pytest.mark.parametrize("whom", [[BORIS] * 60, range(70_000, 70_120)], ids=["known", "strangers"])
+async def test_a_full_disk_is_noticed_and_all_that_waits_goes_on_waiting(
+    desk: Desk, whom: list[int]
+) -> None:
+    await waits(desk, *whom)
+    await has_no_room(desk)
+    with pytest.raises(OperationalError):
+        await desk.gate.worker.work_off()
+    assert desk.gate.worker._reserve.is_scarce
+    async with desk.gate.database.reading() as tx:
+        left = await tx.inbox.new()
+    assert left, "nothing is set aside for it"
+
+
+async def test_a_card_in_a_group_that_is_not_for_cards_decides_nothing(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn 8h berlin")
+    card = updates.message(BORIS, "card", chat=updates.GROUP, **{"from": updates.BOT})
+    tapped = updates.tap(BORIS, "dn:1", message=card)
+    assert await desk._takes({"callback_query": tapped}) == []
+    async with desk.gate.database.reading() as tx:
+        assert [one.state for one in await tx.requests.all()] == [RequestState.PENDING]
+    assert await desk.taps(BORIS, "dn:1") != []
+    async with desk.gate.database.reading() as tx:
+        assert [one.state for one in await tx.requests.all()] == [RequestState.DENIED]
+
+
+async def test_the_staffs_group_is_followed_where_it_goes(desk: Desk) -> None:
+    """Telegram gives it another number; whoever leaves it then is asked about."""
+    before, now = updates.SUPERGROUP["id"], -10_099
+    moved = updates.message(CLARA, "", chat=updates.GROUP | {"id": before}, migrate_to_chat_id=now)
+    assert await desk._takes({"message": moved}) == ["notice", "notice"]
+    assert await desk._takes(updates.moves(ANNA, before, "left")) == []
+    assert await desk._takes(updates.moves(ANNA, now, "left")) == ["leaving", "leaving"]
