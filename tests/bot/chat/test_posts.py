@@ -11,16 +11,7 @@ from typing import Any
 import pytest
 from telegram.error import TelegramError
 
-from bot.access import (
-    extending,
-    importing,
-    linking,
-    not_me,
-    pausing,
-    requests,
-    revocation,
-    usage,
-)
+from bot.access import extending, importing, linking, not_me, pausing, requests, revocation, usage
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT
 from bot.access.usage import Use
@@ -395,13 +386,14 @@ async def test_a_reminder_takes_the_place_of_the_one_before(desk: Desk) -> None:
 
 
 async def test_a_reminder_that_was_overtaken_on_its_way_is_edited(desk: Desk) -> None:
-    grant = await desk.paper.active()
-    desk.paper.now = grant.not_after - DAY
+    paper, core = desk.paper, desk.posts._core
+    grant = await paper.active()
+    paper.now = grant.not_after - DAY
     row = await desk.row(OutboxKind.REMINDER, {"grant": grant.id}, chat=ANNA)
-    sent = await soon_over.send(desk.posts._bot, desk.posts._core, row)
-    await desk.paper.by(await desk.paper.actor(ANNA), extending.ask, grant.id)
-    await conclude(desk.posts._core, row, sent)
-    async with desk.paper.database.reading() as tx:
+    sent = await soon_over.send(desk.posts._bot, core, row)
+    await paper.by(await paper.actor(ANNA), extending.ask, grant.id)
+    await conclude(core, row, sent)
+    async with paper.database.reading() as tx:
         (edit,) = await tx.outbox.open(OutboxKind.EDIT)
     assert edit.payload["kind"] == "reminder"
 
