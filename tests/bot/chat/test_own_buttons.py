@@ -1,11 +1,16 @@
-"""The buttons below what somebody has: asked again, renewed, given up, and tapped too late."""
+"""Buttons: asked again, renewed, given up, tapped too late, and what is said beside them."""
+
+import asyncio
+from dataclasses import replace
 
 import pytest
 
 from bot.access import linking
 from bot.texts.fill import Html
 from storage.records import Grant, UserId
-from tests.bot.chat.desk import ANNA, BORIS, DAY, Desk
+from tests.bot.chat.desk import ANNA, BORIS, DAY, EVE, Desk
+from tests.bot.chat.test_beginning import approve, newest
+from tests.bot.chat.test_more_time import card_text
 from tests.bot.reading import shown
 from tests.gate import updates
 from tests.gate.gate import OPERATOR
@@ -81,7 +86,89 @@ async def test_what_was_denied_is_asked_for_again_where_it_still_fits(
     async with desk.gate.database.reading() as tx:
         again = (await tx.requests.all())[-1]
     assert (again.id, again.server) == (3, "berlin")
+    assert (await card_text(desk, 3)).startswith("Request 3: P1001 asks for more time")
     assert await desk.counts() == (3, 1)
+
+
+async def test_the_same_again_is_what_was_asked_for_and_not_what_was_given(desk: Desk) -> None:
+    """As far as it may be given now."""
+    await desk.says(ANNA, "/requestvpn from wed 9:00 for 2d berlin the fair")
+    _, _, _, digest = (await approve(desk)).split(":")
+    await desk.taps(BORIS, f"ap:1:{3600 * 24}:{digest}")
+    assert (await newest(desk)).duration == 3600 * 24
+    await desk.taps(ANNA, "cx:1")
+    begins = (await newest(desk)).starts_at
+    assert begins is not None
+    desk.gate.now = begins
+    again = []
+    for longest in (7 * 3600 * 24, 3600):
+        desk.gate.settle(replace(desk.gate.laws, max_duration=longest))
+        said = await desk.taps(ANNA, "ag:1")
+        assert sorted(said) == ["asked", "card", "card", "edit_card"]
+        request = await newest(desk)
+        again.append((request.duration, request.starts_at, request.reason))
+        await desk.taps(ANNA, f"cx:{request.id}")
+    assert again == [(2 * 3600 * 24, None, "the fair"), (3600, None, "the fair")]
+
+
+async def test_where_no_server_was_chosen_it_is_asked_again(desk: Desk) -> None:
+    [question] = await desk.says(ANNA, "/requestvpn 8h")
+    await desk.taps(ANNA, "cx:1")
+    assert question in await desk.taps(ANNA, "ag:1")
+    assert "sv:2:berlin" in (await desk.buttons()).values()
+
+
+async def test_who_is_let_in_is_asked_back_where_the_button_was(desk: Desk) -> None:
+    """But for oneself: that message has more on it."""
+    await desk.says(EVE, "/start")
+    places = []
+    for who in (EVE, BORIS):
+        await desk.taps(BORIS, f"al:{who}")
+        yes = next(data for data in (await desk.buttons()).values() if data.startswith("aly:"))
+        async with desk.gate.database.reading() as tx:
+            asked = (await tx.outbox.due(desk.gate.now, 1000))[-1]
+        await desk.taps(BORIS, yes)
+        async with desk.gate.database.reading() as tx:
+            rows = await tx.outbox.due(desk.gate.now, 1000)
+        done = [row for row in rows if row.id > asked.id and row.chat_id == BORIS]
+        places.append([row.payload.get("edit") for row in (asked, *done) if row.kind == "reply"])
+        assert await desk.is_allowed(who)
+    assert places == [[5, 5], [None, 5]]
+
+
+async def beside(desk: Desk, who: int, data: str) -> str:
+    """What the pop-up says."""
+    await desk.taps(who, data)
+    await asyncio.gather(*desk.gate.worker._answers)
+    return str(desk.gate.telegram.last["text"])
+
+
+async def test_whoever_approves_reads_at_the_button_what_comes_of_it(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn 8h berlin")
+    assert (await beside(desk, BORIS, await approve(desk))).startswith(
+        f"Approved. I’m sending P{ANNA} the profile"
+    )
+    await desk.says(ANNA, "/requestvpn from wed 9:00 paris")
+    assert await beside(desk, BORIS, await approve(desk)) == (
+        f"Approved. P{ANNA} gets the profile shortly before it begins."
+    )
+
+
+async def test_that_somebody_can_not_be_written_to_is_said_at_the_button(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn 8h berlin")
+    async with desk.gate.database.writing() as tx:
+        await tx.people.set_reachable(UserId(ANNA), reachable=False)
+    assert (await beside(desk, BORIS, await approve(desk))).startswith(
+        f"Approved, but P{ANNA} blocked me or never pressed Start"
+    )
+
+
+async def test_an_approval_of_several_says_how_many_are_missing(desk: Desk) -> None:
+    desk.gate.settle(replace(desk.gate.laws, approvals=2))
+    await desk.says(ANNA, "/requestvpn 8h berlin")
+    assert await beside(desk, BORIS, await approve(desk)) == (
+        "Your approval is noted. 1 more is needed."
+    )
 
 
 async def test_a_button_below_a_profile_that_is_over_goes(desk: Desk, grant: Grant) -> None:
