@@ -29,6 +29,10 @@ def refusal(code: object, **more: object) -> str:
         (403, refusal("403"), 403),
         (403, refusal(10**30), 403),
         (200, refusal(200), 500),
+        (200, refusal(399), 500),
+        (200, refusal(599), 599),
+        (200, refusal(600), 500),
+        (400, refusal(None), 400),
         (404, '{"ok": false, "description": "Not Found"}', 404),
         (500, refusal(500, parameters="none"), 500),
         (400, refusal(400, parameters={"migrate_to_chat_id": "x"}), 400),
@@ -185,6 +189,12 @@ def test_what_no_body_has_room_for_is_given_as_far_as_it_was_read() -> None:
     # What was read whole goes first; the rest comes with the next batch.
     assert updates_in('{"ok":true,"result":[1,' + begun, is_cut=True) == ["1"]
     assert updates_in('{"ok":true,"result":[', is_cut=True) is None
+    api = UpdatesApi()
+    api.longest = len(body)
+    assert json.loads(api.judge(200, body, "getUpdates")[1])["result"] == [begun]
+    api.longest += 1
+    with pytest.raises(NotTelegram):
+        api.judge(200, body, "getUpdates")
     many = ",".join(map(str, range(5000)))
     assert updates_in(f'{{"result":[{many}],"ok":true}}') == [str(n) for n in range(1000)]
 
