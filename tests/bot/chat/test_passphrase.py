@@ -39,6 +39,7 @@ async def tap(desk: Desk, grant: Grant) -> None:
 async def popped_up(desk: Desk) -> tuple[object, object]:
     """What the pop-up says, and whether it waits for an OK."""
     await asyncio.gather(*desk.gate.worker._answers)
+    assert not desk.gate.worker._answers, "nothing is kept of it"
     return desk.gate.telegram.last.get("text"), desk.gate.telegram.last.get("show_alert")
 
 

@@ -51,7 +51,7 @@ async def test_every_one_of_many_is_reached_by_turning(desk: Desk, typed: str, n
     await desk.new()
     await desk.says(BORIS, typed + name)
     seen: set[str] = set()
-    while True:
+    for _ in range(MANY):
         labels = await desk.buttons()
         seen |= {data for label, data in labels.items() if "Person Number" in label}
         assert len(labels) <= views.BUTTONS_SHOWN + 2
@@ -88,6 +88,17 @@ async def test_all_words_of_a_search_are_in_a_certificates_name(desk: Desk) -> N
             for wanted in (["old", "laptop"], ["laptop"], ["old", "phone"])
         }
     assert found == {"old laptop": ["old-laptop"], "laptop": ["old-laptop"], "old phone": []}
+
+
+@pytest.mark.parametrize(("typed", "turn"), [("/remove", "rml:20"), ("/pause", "pal:20")])
+async def test_a_list_that_is_turned_stays_where_it_is(desk: Desk, typed: str, turn: str) -> None:
+    await fill_the_list(desk, MANY)
+    await desk.new()
+    for answered, place in ((desk.says(BORIS, typed), None), (desk.taps(BORIS, turn), 5)):
+        await answered
+        async with desk.gate.database.reading() as tx:
+            rows = await tx.outbox.due(desk.gate.now, 1000)
+        assert rows[-1].payload.get("edit") == place
 
 
 async def test_many_of_one_name_are_told_apart_on_every_page(desk: Desk) -> None:

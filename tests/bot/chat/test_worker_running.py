@@ -87,11 +87,17 @@ async def test_a_card_in_a_group_that_is_not_for_cards_decides_nothing(desk: Des
     card = updates.message(BORIS, "card", chat=updates.GROUP, **{"from": updates.BOT})
     tapped = updates.tap(BORIS, "dn:1", message=card)
     assert await desk._takes({"callback_query": tapped}) == []
+    assert "answerCallbackQuery" not in desk.gate.telegram.calls
     async with desk.gate.database.reading() as tx:
         assert [one.state for one in await tx.requests.all()] == [RequestState.PENDING]
     assert await desk.taps(BORIS, "dn:1") != []
     async with desk.gate.database.reading() as tx:
         assert [one.state for one in await tx.requests.all()] == [RequestState.DENIED]
+
+
+async def test_in_a_group_what_is_for_another_bot_is_not_answered(desk: Desk) -> None:
+    assert await desk._takes(updates.in_group(ANNA, "/start@other_bot", 0)) == []
+    assert len(await desk._takes(updates.in_group(ANNA, "/start@vpn_bot", 0))) == 1
 
 
 async def test_the_staffs_group_is_followed_where_it_goes(desk: Desk) -> None:
