@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from storage.records import ChatId, InboxItem, RequestState
-from tests.bot.chat.desk import ANNA, BORIS, CLARA, Desk
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, EVE, Desk
 from tests.company import until
 from tests.gate import updates
 from tests.storage.kit import on_each_connection
@@ -80,6 +80,19 @@ async def test_a_full_disk_is_noticed_and_all_that_waits_goes_on_waiting(
     async with desk.gate.database.reading() as tx:
         left = await tx.inbox.new()
     assert left, "nothing is set aside for it"
+
+
+@pytest.mark.parametrize("chat", [ANNA, EVE], ids=["known", "stranger"])
+async def test_a_flood_of_what_cannot_be_read_does_not_fill_the_disk(desk: Desk, chat: int) -> None:
+    """The newest of it stays readable."""
+    odd = '{"message": "' + "x" * 400_000
+    items = [InboxItem(number, ChatId(chat), odd, desk.gate.now) for number in (1, 2, 3)]
+    async with desk.gate.database.writing() as tx:
+        await tx.inbox.store(items)
+    await desk.gate.worker.work_off()
+    async with desk.gate.database.reading() as tx:
+        rows = await tx._connection.exec_driver_sql("SELECT update_id, state FROM inbox")
+        assert [tuple(row) for row in rows] == [(2, "quarantined"), (3, "quarantined")]
 
 
 async def test_a_card_in_a_group_that_is_not_for_cards_decides_nothing(desk: Desk) -> None:
