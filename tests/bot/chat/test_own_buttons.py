@@ -171,6 +171,36 @@ async def test_an_approval_of_several_says_how_many_are_missing(desk: Desk) -> N
     )
 
 
+async def places(desk: Desk, who: int, data: str) -> list[tuple[str, object]]:
+    """What comes of a tap, and in the place of which message."""
+    desk._number += 1
+    tapped = updates.tap(who, data)
+    await desk.gate.takes({"update_id": desk._number, "callback_query": tapped})
+    return [(payload.get("text", kind), payload.get("edit")) for kind, payload in await desk.new()]
+
+
+async def test_a_yes_that_comes_too_late_takes_the_place_of_its_question(
+    desk: Desk, grant: Grant
+) -> None:
+    await desk.says(BORIS, f"/revoke {ANNA}")
+    await desk.new()
+    assert await places(desk, ANNA, f"gu:{grant.id}") == [], "it is said at the button alone"
+    [(said, place)] = await places(desk, ANNA, f"guy:{grant.id}")
+    assert str(said).startswith("This profile has been ended already, but may still work")
+    assert place == 5
+
+
+async def test_a_card_that_says_something_else_by_now_is_shown_anew(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn 8h berlin")
+    assert await places(desk, BORIS, "ap:1:28800:0badcafe") == [("edit_card", None)]
+    assert await desk.counts() == (1, 0)
+
+
+async def test_a_server_that_is_gone_is_chosen_again(desk: Desk) -> None:
+    [question] = await desk.says(ANNA, "/requestvpn 8h")
+    assert await places(desk, ANNA, "sv:1:rome") == [(question, 5)]
+
+
 async def test_a_button_below_a_profile_that_is_over_goes(desk: Desk, grant: Grant) -> None:
     await desk.says(BORIS, f"/revoke {ANNA}")
     await desk.new()

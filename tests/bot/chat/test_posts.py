@@ -143,7 +143,10 @@ async def test_a_reply_changes_its_message_or_is_a_new_one(desk: Desk) -> None:
     desk.server.faults.append(Fault("editMessageText", 1, GONE))
     await desk.does(desk.posts.reply, await desk.row(OutboxKind.REPLY, {**first, "edit": number}))
     assert desk.calls() == ["editMessageText", "sendMessage"]
-    assert await desk.states() == {"done": 4}
+    assert "request_users" not in str(desk.server.calls[-1].params)
+    await desk.does(desk.posts.reply, await desk.row(OutboxKind.REPLY, {**first, "picks": True}))
+    assert "request_users" in str(desk.server.calls[-1].params)
+    assert await desk.states() == {"done": 5}
 
 
 async def test_a_card_is_remembered_and_brought_up_to_date(desk: Desk) -> None:
