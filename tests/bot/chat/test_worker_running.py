@@ -97,6 +97,15 @@ async def test_a_flood_of_what_cannot_be_read_does_not_fill_the_disk(desk: Desk,
         assert [tuple(row) for row in rows] == [(2, "quarantined"), (3, "quarantined")]
 
 
+async def test_while_there_is_no_room_strangers_wait_too(desk: Desk) -> None:
+    reserve = desk.gate.worker._reserve
+    reserve.is_scarce = True
+    assert await desk.says(EVE, "/start") == []
+    reserve.is_scarce = False
+    await desk.gate.worker.work_off()
+    assert len(await desk.new()) == 1
+
+
 async def test_a_card_in_a_group_that_is_not_for_cards_decides_nothing(desk: Desk) -> None:
     await desk.says(ANNA, "/requestvpn 8h berlin")
     card = updates.message(BORIS, "card", chat=updates.GROUP, **{"from": updates.BOT})
@@ -108,6 +117,18 @@ async def test_a_card_in_a_group_that_is_not_for_cards_decides_nothing(desk: Des
     assert await desk.taps(BORIS, "dn:1") != []
     async with desk.gate.database.reading() as tx:
         assert [one.state for one in await tx.requests.all()] == [RequestState.DENIED]
+
+
+async def test_a_strangers_tap_is_answered_as_well(desk: Desk) -> None:
+    """And who writes beside it is, too."""
+    said = [
+        {"update_id": 1, "callback_query": updates.tap(EVE, "no")},
+        {"update_id": 2, "message": updates.message(70_001, "/start")},
+    ]
+    await desk.gate.takes(*said)
+    await asyncio.gather(*desk.gate.worker._answers)
+    assert desk.gate.telegram.calls.count("answerCallbackQuery") == 1
+    assert len(await desk.new()) == 2
 
 
 async def test_in_a_group_what_is_for_another_bot_is_not_answered(desk: Desk) -> None:
