@@ -213,6 +213,7 @@ async def test_the_one_before_is_cut_before_the_next_is_made(paper: Paper) -> No
     fresh = await in_place_of(paper, lost)
     await delivery.make(fresh, archive=False)
     assert servers.seen == [lost.id, [lost.id], fresh.id]
+    assert not delivery._cuts, "nothing is kept of it"
 
 
 async def in_a_file(paper: Paper) -> Grant:
