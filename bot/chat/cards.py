@@ -391,11 +391,10 @@ async def never_came(case: Case, user_id: UserId) -> Request | None:
 
 def given_text(request: Request) -> str:
     """For how long; where less was given than asked for, both."""
-    given = duration_text(request.duration)
-    if request.asked_duration in {None, request.duration}:
+    given, asked_for = duration_text(request.duration), request.asked_duration
+    if asked_for is None or asked_for == request.duration:
         return given
-    asked_for = duration_text(request.asked_duration or request.duration)
-    return life.ASKED_FOR.format(duration=given, asked=asked_for)
+    return life.ASKED_FOR.format(duration=given, asked=duration_text(asked_for))
 
 
 async def given_by(case: Case, request: Request) -> Grant | None:
