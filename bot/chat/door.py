@@ -58,7 +58,7 @@ class Door:
         if chats <= known:
             return list(batch)
         invited = await self._invited(tx, batch)
-        groups = await self._groups(tx, chats)
+        groups = await self._groups(tx)
         admin_waits = bool(chats & admins) or await tx.inbox.has_new_of(admins)
         return [
             one
@@ -76,9 +76,8 @@ class Door:
             for one in batch
             if one.item.chat_id > 0 and (word := raw_invitation(one.update))
         }
-        if not carried:
-            return frozenset()
-        open_ones = await tx.invitations.open_among(set(carried.values()), self._clock())
+        asked_for = set(carried.values())
+        open_ones = await tx.invitations.open_among(asked_for, self._clock()) if carried else ()
         return frozenset(
             update_id
             for update_id, digest in carried.items()
@@ -86,12 +85,10 @@ class Door:
             and self._limits.answers_invited(digest, self._since_boot(), update_id)
         )
 
-    async def _groups(self, tx: Transaction, chats: Collection[int]) -> Collection[int]:
+    async def _groups(self, tx: Transaction) -> Collection[int]:
         """The group of the settings, by the number there and by the one that it has now."""
         named = self._rules.group
-        if named is None or all(chat > 0 for chat in chats):
-            return ()
-        return (named, await tx.leavings.group_now(ChatId(named)))
+        return () if named is None else (named, await tx.leavings.group_now(ChatId(named)))
 
     def _may_matter(self, one: Fetched, met: Collection[int], groups: Collection[int]) -> bool:
         """Whether something may come of it, sent by somebody who is not known now.

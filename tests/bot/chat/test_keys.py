@@ -1,4 +1,4 @@
-"""How a profile's key comes, as it is tapped and sent: a passphrase, a choice, a key of one's own."""
+"""How a profile's key comes, as it is tapped and sent: a passphrase, a choice, one's own key."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
