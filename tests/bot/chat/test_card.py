@@ -29,6 +29,7 @@ from tests.bot.access.kit import (
     BERLIN,
     BORIS,
     CLARA,
+    DAY,
     DAY_S,
     EMIL,
     HOUR,
@@ -79,6 +80,11 @@ async def asked(paper: Paper, request: Request, *, reachable: bool = True) -> Vi
         return await cards.asked(paper.case(tx, THE_BOT), now, admin_reachable=reachable)
 
 
+async def latest(paper: Paper) -> Request:
+    async with paper.database.reading() as tx:
+        return (await tx.requests.all())[-1]
+
+
 def said(template: Template, **values: object) -> str:
     return parse_html(fill(template, **values)).text
 
@@ -110,6 +116,12 @@ async def test_what_became_of_earlier_requests_is_said(paper: Paper) -> None:
     # Of a no the card says more already.
     assert text.count("denied") == 0
     assert "said no to this person for paris" in text
+    # Once that is long ago, it is one of those before.
+    await paper.by(await paper.actor(ANNA), requests.cancel, (await latest(paper)).id)
+    paper.now += 8 * DAY
+    text, _ = await card(paper, await paper.asked())
+    assert "said no to this person" not in text
+    assert "Before: paris for 7 days, denied" in text
 
 
 async def test_in_a_group_it_is_for_whoever_has_a_say(paper: Paper) -> None:

@@ -71,6 +71,8 @@ async def test_start_shows_the_menu_and_an_admin_what_was_missed(desk: Desk) -> 
         ("２h", None, 2 * HOUR_S, ""),
         ("3rd floor printer", None, WEEK_S, "3rd floor printer"),
         ("10.8.0.1 is down", None, WEEK_S, "10.8.0.1 is down"),
+        ("for", None, WEEK_S, "for"),
+        ("berlin for", "berlin", WEEK_S, "for"),
         ("", None, WEEK_S, ""),
     ],
 )
@@ -110,6 +112,9 @@ async def test_a_hundred_servers_are_offered_page_by_page(desk: Desk) -> None:
             await tx.servers.add(replace(berlin, name=name, directory=directory, network=network))
     await desk.says(ANNA, "/requestvpn site042")
     await desk.says(ANNA, "/requestvpn")
+    async with desk.gate.database.reading() as tx:
+        question = (await tx.outbox.due(desk.gate.now, 1000))[-1]
+    styles = [(one["text"], one["style"]) for row in question.payload["keyboard"] for one in row]
     seen: list[str] = []
     while True:
         buttons = await desk.buttons()
@@ -121,6 +126,7 @@ async def test_a_hundred_servers_are_offered_page_by_page(desk: Desk) -> None:
         [said] = await desk.taps(ANNA, buttons["Next ›"])
         assert "/requestvpn NAME" in said
     assert (seen[0], len(seen), len(set(seen))) == ("site042", 111, 111)
+    assert [label for label, style in styles if style] == ["site042"]
     assert "card" in await desk.taps(ANNA, buttons[seen[-1]])
     # The question is answered: its pages turn no more.
     assert await desk.taps(ANNA, buttons["‹ Back"]) == []
