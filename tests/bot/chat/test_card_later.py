@@ -17,10 +17,13 @@ from bot.access import (
     requests,
     revocation,
 )
+from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
 from bot.access.requests import Why
 from bot.chat import back, cards
+from bot.handover.profiles import Profile
 from bot.texts import chat as words
+from bot.texts import keys as key_words
 from bot.texts import life, policy
 from bot.texts import more_time as time_words
 from bot.texts import pausing as pause_words
@@ -145,6 +148,20 @@ async def test_who_closed_a_request_and_why_is_said(paper: Paper) -> None:
     assert await last_line(paper, removed) == line
 
 
+async def test_what_somebody_closed_before_it_began_is_no_failure_of_its(paper: Paper) -> None:
+    done = await paper.by(
+        await paper.actor(ANNA),
+        asking.ask,
+        duration=DAY_S,
+        server=BERLIN,
+        reason="",
+        starts_at=MORNING + DAY,
+    )
+    await paper.by(await paper.actor(BORIS), requests.withdraw, done.request, tell=False)
+    text = (await asked(paper, done.request)).text
+    assert text == fill(life.ASKED_CLOSED, Admin="Boris", server=BERLIN, duration="1 day")
+
+
 async def test_what_was_to_begin_later_and_did_not_is_said_as_that(paper: Paper) -> None:
     begins = MORNING + 3 * DAY
     done = await paper.by(
@@ -172,7 +189,9 @@ async def test_what_was_to_begin_later_and_did_not_is_said_as_that(paper: Paper)
 async def test_what_became_of_the_profile_is_on_the_card(paper: Paper) -> None:
     boris, name = await paper.actor(BORIS), "Anna Petrova"
     done = await paper.approved()
-    assert await last_line(paper, done.request) == life.CARD_ON_ITS_WAY
+    decided, coming = (await card(paper, done.request))[0].splitlines()[-2:]
+    assert decided.startswith("✅ Approved by Boris for 7 days, ")
+    assert coming == life.CARD_ON_ITS_WAY
     await paper.do(grants.issued, done.grant)
     await paper.do(grants.delivered, done.grant)
     has = said(life.CARD_DELIVERED, name=name, until=moment(done.grant.not_after))
@@ -260,10 +279,12 @@ async def test_a_profile_that_never_came_is_said_anew_to_whoever_is_back(paper: 
     await paper.by(await paper.actor(BORIS), revocation.revoke_grant, had.id)
     lost = await paper.approved()
     await paper.do(grants.undeliverable, lost.grant, closed=True)
-    for one in (ANNA, EMIL):
+    async with paper.database.writing() as tx:
+        await tx.people.know(CLARA, "Clara", MORNING)
+    for one in (ANNA, EMIL, CLARA):
         await paper.do(people.unreachable, one)
     await paper.forget()
-    for one in (ANNA, EMIL, ANNA):
+    for one in (ANNA, EMIL, CLARA, ANNA):
         await paper.do(back.reached, one)
     told = [(row.chat, row.payload) for row in await paper.heard() if row.kind is OutboxKind.ASKED]
     assert told == [(ANNA, {"request": lost.request.id})]
@@ -293,3 +314,31 @@ async def test_a_profile_that_ran_out_says_until_when_it_worked(paper: Paper) ->
     at = moment((await paper.grant(grant.id)).revoked_at or grant.not_after)
     why = fill(life.DEAD_WHY[EndReason.ENDED], server=BERLIN, at=at)
     assert (await below(paper, grant.id))[:2] == [life.DEAD, why]
+
+
+@pytest.mark.parametrize(
+    ("profile", "below_it"),
+    [
+        (Profile("anna.ovpn", b""), [words.CAPTION_USE, words.CAPTION_OPEN]),
+        (
+            Profile("anna.zip", b"", is_archive=True),
+            [words.CAPTION_USE_ARCHIVE, words.CAPTION_OPEN_ARCHIVE],
+        ),
+        (
+            Profile("anna.ovpn", b"", is_locked=True),
+            [words.CAPTION_USE, key_words.CAPTION_LOCKED, words.CAPTION_OPEN],
+        ),
+        (
+            Profile("anna.ovpn", b"", has_key=False),
+            [words.CAPTION_USE, key_words.CAPTION_OWN, words.CAPTION_OPEN],
+        ),
+    ],
+)
+async def test_what_stands_below_a_profile_says_how_it_is_used(
+    paper: Paper, profile: Profile, below_it: list[str]
+) -> None:
+    grant = await paper.active()
+    view = cards.caption(grant, profile, DeliverNote.FIRST, None, earlier_dead=True)
+    about = {"server": BERLIN, "file": "anna.ovpn", "until": moment(grant.not_after)}
+    texts = [words.CAPTIONS[DeliverNote.FIRST], *below_it]
+    assert view.text == "\n\n".join(fill(text, **about) for text in texts)
