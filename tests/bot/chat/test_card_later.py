@@ -11,6 +11,7 @@ from bot.access import (
     beginning,
     extending,
     grants,
+    groups,
     pausing,
     people,
     reminding,
@@ -20,7 +21,7 @@ from bot.access import (
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
 from bot.access.requests import Why
-from bot.chat import back, cards
+from bot.chat import back, cards, choosing
 from bot.handover.profiles import Profile
 from bot.texts import chat as words
 from bot.texts import keys as key_words
@@ -30,6 +31,7 @@ from bot.texts import pausing as pause_words
 from bot.texts import requests as request_words
 from bot.texts.fill import fill, moment
 from storage.devices import Device
+from storage.group_records import Group, GroupName
 from storage.records import EndReason, OutboxKind, Request
 from tests.bot.access.kit import (
     ANNA,
@@ -42,6 +44,7 @@ from tests.bot.access.kit import (
     HOUR,
     MINUTE,
     MORNING,
+    OPERATOR,
     PARIS,
     Paper,
     seen,
@@ -252,6 +255,16 @@ async def test_whoever_asked_reads_what_became_of_it(paper: Paper) -> None:
     ]
     reason = said(request_words.CARD_DENIED_WHY, reason=request_words.WHY[Why.NOT_NOW])
     assert await last_line(paper, newest) == reason
+
+
+async def test_whoever_asked_by_a_tap_reads_whether_it_waits_or_is_given(paper: Paper) -> None:
+    oncall = GroupName("oncall")
+    await paper.by(OPERATOR, groups.add, Group(oncall, standing=2 * DAY_S))
+    await paper.by(OPERATOR, groups.join, oncall, ANNA)
+    for who, toast in ((ANNA, policy.GIVEN_TOAST), (EMIL, words.CHOSEN_TOAST)):
+        actor = await paper.actor(who)
+        done = await paper.by(actor, asking.ask, duration=DAY_S, server=BERLIN, reason="")
+        assert choosing.toast(done) == toast
 
 
 async def test_nobody_is_offered_to_ask_again_who_is_off_the_list(paper: Paper) -> None:

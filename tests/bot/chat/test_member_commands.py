@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.access import roles
+from bot.chat.commands import start
+from bot.chat.scene import Scene
 from bot.texts import chat as words
 from bot.texts.fill import fill
-from storage.records import ChatId, OutboxKind, PostedMessage, ServerName
+from storage.records import ChatId, OutboxKind, PostedMessage, ServerName, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 from tests.bot.reading import LONGEST, unfolded
 
@@ -55,6 +58,17 @@ async def test_start_shows_the_menu_and_an_admin_what_was_missed(desk: Desk) -> 
     # Which server is not chosen yet, so there is nothing to decide on.
     await desk.says(ANNA, "/requestvpn")
     assert len(await desk.says(BORIS, "/start")) == 2
+
+
+async def test_where_a_group_has_the_cards_nobody_gets_them_by_start(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn berlin")
+    core = desk.gate.core
+    for group, came in ((-10055, ["menu"]), (None, ["menu", "card"])):
+        own = replace(core, rules=replace(core.rules, cards_group=group))
+        async with desk.gate.database.writing() as tx:
+            boris = await roles.identify(tx, own.rules, UserId(BORIS), "Boris")
+            await start(Scene(own.case(tx, boris), UserId(BORIS)), "")
+        assert [kind for kind, _ in await desk.new()] == came
 
 
 @pytest.mark.parametrize(
