@@ -34,7 +34,7 @@ from demo.door import LOOPBACK, Door
 from demo.errors import ApiError, NotHeard
 from demo.page import Page
 from demo.people import DemoBot, DemoPerson, Json
-from demo.testing import Call, GroupChat, PersonChat
+from demo.testing import PATIENCE_S, Call, GroupChat, PersonChat
 from demo.trouble import Trouble
 
 __all__ = ["DemoPerson", "DemoServer", "Fault", "FaultRate"]
@@ -148,7 +148,7 @@ class DemoServer:
         """Queues a raw update, whatever it says; gives its id."""
         return self.world.updates.put_raw(update)
 
-    async def called(self, method: str, *, times: int = 1, timeout: float = 60) -> None:  # noqa: ASYNC109
+    async def called(self, method: str, *, times: int = 1, timeout: float = PATIENCE_S) -> None:  # noqa: ASYNC109
         """Waits until the bot has called `method` so often in all; raises NotHeard."""
 
         def is_heard() -> bool:

@@ -22,6 +22,9 @@ from demo.people import DemoPerson, Json
 
 __all__ = ["Button", "Call", "DemoDocument", "DemoMessage", "DemoPerson", "GroupChat", "PersonChat"]
 
+# Nothing that comes at all takes as long, on whatever machine.
+PATIENCE_S = 180.0
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -150,7 +153,7 @@ class PersonChat:
         """A tap with any data, such as a forged client can send; gives the query's id."""
         return self._world.taps(self.person.id, message_id, data)
 
-    async def hears(self, substring: str, timeout: float = 60) -> DemoMessage:  # noqa: ASYNC109
+    async def hears(self, substring: str, timeout: float = PATIENCE_S) -> DemoMessage:  # noqa: ASYNC109
         """The oldest words of the bot that contain it and were not heard before.
 
         An edit counts as new words. Waits `timeout` seconds; raises NotHeard.
@@ -159,7 +162,7 @@ class PersonChat:
             lambda message: substring in message.text, f"hear {substring!r}", timeout
         )
 
-    async def receives_document(self, timeout: float = 60) -> DemoMessage:  # noqa: ASYNC109
+    async def receives_document(self, timeout: float = PATIENCE_S) -> DemoMessage:  # noqa: ASYNC109
         """The oldest document that was not received before; raises NotHeard.
 
         New words below it make it no new document.
@@ -189,7 +192,7 @@ class PersonChat:
         self._unheard.remove(message)
         return _shown(message)
 
-    async def is_answered(self, query_id: str, timeout: float = 60) -> Answer:  # noqa: ASYNC109
+    async def is_answered(self, query_id: str, timeout: float = PATIENCE_S) -> Answer:  # noqa: ASYNC109
         """The answer to one tap; raises NotHeard."""
 
         def look() -> Answer | None:

@@ -34,6 +34,7 @@ from demo.testing import DemoMessage, PersonChat
 from pki.authority_files import import_authority
 from pki.sealed import seal, unseal
 from tests.forks import VPNBOT, Files, Forked, fork
+from tests.hanging import PATIENCE_S
 from vpn.deploy import CLOCK_TICK_S
 
 TOKEN = "123456789:a-token-that-opens-nothing-at-all"
@@ -55,7 +56,6 @@ CROWD = tuple(
 )
 _CHEAP = 10
 # On a busy machine, too; nobody waits this long for what comes.
-_PATIENCE_S = 60.0
 
 
 # Measuring a command's coverage takes as long as the command itself, and there are a thousand.
@@ -175,7 +175,7 @@ class Company:
                 self.environment | measured("run"),
                 (subprocess.DEVNULL, log, log),
             )
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         while sum(call.method == "getUpdates" for call in self.telegram.calls) <= polls:
             assert self.bot.returncode is None, self.log
             assert time.monotonic() < end, self.log
@@ -189,7 +189,7 @@ class Company:
         """Ends the bot as a power cut would."""
         await self._end(signal.SIGKILL)
 
-    async def ended(self, timeout: float = _PATIENCE_S) -> int:  # noqa: ASYNC109
+    async def ended(self, timeout: float = PATIENCE_S) -> int:  # noqa: ASYNC109
         """Waits for the bot to end by itself."""
         assert self.bot is not None
         code = await asyncio.wait_for(self.bot.wait(), timeout)
@@ -203,7 +203,7 @@ class Company:
         if bot.returncode is None:
             bot.send_signal(number)
         try:
-            return await asyncio.wait_for(bot.wait(), _PATIENCE_S)
+            return await asyncio.wait_for(bot.wait(), PATIENCE_S)
         except TimeoutError:
             bot.kill()
             return await bot.wait()
@@ -330,7 +330,7 @@ class Company:
         }
 
     def _database(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.data / "vpnbot.db", timeout=_PATIENCE_S)
+        return sqlite3.connect(self.data / "vpnbot.db", timeout=PATIENCE_S)
 
 
 async def launch(
@@ -360,7 +360,7 @@ async def run(command: Sequence[str], folder: Path, environment: Mapping[str, st
         return Ran(code, out.read().decode(), err.read().decode())
 
 
-async def until(condition: Callable[[], object], *, seconds: float = _PATIENCE_S) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = PATIENCE_S) -> None:
     """Waits for what is to happen outside of the chats; fails if it does not."""
     end = time.monotonic() + seconds
     while not condition():

@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     # Tests that share a company go on from what the ones before have left.
     with_long = {item.path for item in items if not _is_short(item)}
-    shared = {item.path for item in items if _shares(item)}
+    shared = {item.path for item in items if shares(item)}
 
     def is_wanted(item: pytest.Item) -> bool:
         if not config.getoption("--rest"):
@@ -84,7 +84,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = filter(is_wanted, items)
 
 
-def _shares(item: pytest.Item) -> bool:
+def shares(item: pytest.Item) -> bool:
     """Whether it has something that other tests of its file have had before."""
     used = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
     return any(one.scope in {"module", "class"} for each in used for one in each)

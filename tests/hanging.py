@@ -2,7 +2,9 @@
 
 import signal
 
-# Only a hang takes so long.
+# Whatever waits for something gives up after these: no machine is as slow, however busy.
+PATIENCE_S = 180.0
+# Nor does anything take so long that does not wait.
 _HANG_S = 600
 
 

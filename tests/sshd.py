@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.hanging import PATIENCE_S
 from vpn.host.ssh import SshHost
 from vpn.host.ssh_address import SshAddress, SshTarget
 
@@ -25,7 +26,6 @@ NEEDS_SUDO = pytest.mark.skipif(
 NEEDS_SSHD = pytest.mark.skipif(
     SSHD is None or os.geteuid() != 0, reason="a real sshd takes openssh-server, and root"
 )
-_PATIENCE_S = 30
 _ACCOUNT_IN_USE = 8  # userdel(8), EXIT VALUES
 _LISTENS = "Server listening"
 
@@ -120,7 +120,7 @@ class Sshd:
             self.process = subprocess.Popen(
                 [SSHD, "-D", "-e", "-f", str(config)], stderr=log, text=True
             )
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         # Not by connecting to it, which one that is just being ended may answer, too.
         while self.log.count(_LISTENS) == before:
             assert self.process.poll() is None, self.log
@@ -207,7 +207,7 @@ def new_account() -> Iterator[pwd.struct_passwd]:
     try:
         yield pwd.getpwnam(name)
     finally:
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         remove = ["userdel", name]
         # What it ran may see only now that its connection is gone.
         while (

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from tests.company import Company, launch
 from tests.forks import Forked
+from tests.hanging import PATIENCE_S
 
-_PATIENCE_S = 60.0
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -50,7 +50,7 @@ async def at_terminal(
     finally:
         os.close(theirs)
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await _watch(process, ours, answers)
     finally:
         os.close(ours)

@@ -125,8 +125,6 @@ async def _who_are_there(
 ) -> Sequence[UserId]:
     """Those who are not away, by whichever account they said so."""
     away = await case.tx.absences.now(case.now)
-    if not away:
-        return accounts
     gone = {await case.tx.people.person_of(one.user_id) for one in away}
     return [one for one in accounts if heard.person_of(one) not in gone]
 

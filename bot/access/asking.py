@@ -63,9 +63,7 @@ async def ask(
             REASON_NEEDED, TICKET_NEEDED, TOO_MANY_PROFILES, START_PAST.
     """
     require(case.actor, Act.ASK)
-    user_id = case.actor.user_id
-    if user_id is None:
-        raise Refused(Refusal.NOT_ALLOWED)
+    user_id = requests.acting(case)
     if starts_at is not None and starts_at <= case.now:
         raise Refused(Refusal.START_PAST, at=starts_at)
     seconds = duration or case.rules.default_duration

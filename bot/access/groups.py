@@ -296,7 +296,7 @@ def _pushed(theirs: Terms) -> object:
 async def _refit_cards(case: Case, accounts: Collection[UserId]) -> None:
     """The cards of their open requests show what counts now, also on whose word."""
     for request in await case.tx.requests.pending():
-        if request.user_id not in accounts or request.server is None:
+        if request.user_id not in accounts:
             continue
         await messages.edit_cards(case, request.id)
         posted = await case.tx.posted.about(OutboxKind.CARD, str(request.id))

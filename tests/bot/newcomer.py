@@ -10,9 +10,9 @@ from bot.process.env_file import env_values
 from demo.people import DemoPerson
 from tests.company import Ran, _free_port, launch, measured, run, until
 from tests.forks import VPNBOT
+from tests.hanging import PATIENCE_S
 
 ADMIN = DemoPerson(2001, "Boris", "boris", "Admin", started=True)
-_PATIENCE_S = 60.0
 
 
 @dataclass
@@ -116,7 +116,7 @@ class Terminal:
 
     async def answers(self, question: str, answer: str) -> None:
         """Types once the question has been asked; what came before it is read."""
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while question not in self._seen:
                 assert self._process.returncode is None, self.said
                 self._changed.clear()
@@ -140,7 +140,7 @@ class Terminal:
         return stat.rpartition(")")[2].split()[0] == "S"
 
     async def ends(self) -> int:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             code = await self._process.wait()
         await asyncio.sleep(0)
         self._read()

@@ -189,6 +189,9 @@ def _text(path: Any) -> str:
 
 def keep_running(steps: Steps, plan: Path) -> int:
     """Runs the bot until it ends by itself or by SIGTERM; gives its exit status."""
+    # Imported only by `vpnbot run`, when it runs.
+    import bot.run  # noqa: F401
+
     is_again = False
     while True:
         signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
@@ -236,6 +239,7 @@ def _serve(steps: Steps, plan: Path, *, is_again: bool) -> None:
 
 def obey(steps: Steps) -> int:
     """Runs a command for each line, one after the other."""
+    import_all()
     for line in sys.stdin:
         at, printed, *words = json.loads(line)
         child = os.fork()
@@ -258,7 +262,6 @@ def _run() -> int:
     watch_system(steps)
     watch_database(steps)
     watch_telegram(steps)
-    import_all()
     if sys.argv[1:] == ["run"]:
         return keep_running(steps, Path(os.environ["CRASH_PLAN"]))
     return obey(steps)

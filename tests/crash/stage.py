@@ -24,7 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 _UNCOVERED = ("env", "-u", "COVERAGE_PROCESS_START", "-u", "COVERAGE_PROCESS_CONFIG")
 RUNNER = (*_UNCOVERED, sys.executable, "-m", "tests.crash.runner")
 PLAIN = (*_UNCOVERED, VPNBOT)
-PATIENCE_S = 60.0
 _FIRST_GUEST = 50_000
 _SETTLED = """
     SELECT (SELECT count(*) FROM inbox WHERE state = 'new')
@@ -85,7 +84,7 @@ class Stage:
         """Somebody new on the allowlist. The bot must run."""
         chat = self.new_guest()
         await self.company.boris.says(f"/allow {chat.person.id} {chat.person.first_name}")
-        await chat.hears("on the list now", PATIENCE_S)
+        await chat.hears("on the list now")
         await self.settle()
         return chat
 
@@ -123,13 +122,12 @@ class Stage:
         bot = self.company.bot
         await until(
             lambda: (bot is not None and bot.returncode is not None) or condition(),
-            seconds=PATIENCE_S,
         )
         assert bot is None or bot.returncode is None, self.company.log
 
     async def hears(self, who: PersonChat, words: str) -> DemoMessage:
         """With patience for a restart in between."""
-        return await who.hears(words, PATIENCE_S)
+        return await who.hears(words)
 
     async def button(self, who: PersonChat, words: str, button: str) -> DemoMessage:
         """The next message with these words and this button; an earlier one may have lost it."""

@@ -18,7 +18,7 @@ from tests.crash.outcome import (
     check_request,
     crl_serials,
 )
-from tests.crash.stage import PATIENCE_S, Stage
+from tests.crash.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ async def _decided(stage: Stage, chat: PersonChat, button: str) -> None:
 
 async def _is_approved(stage: Stage, chat: PersonChat) -> None:
     await _decided(stage, chat, "Approve")
-    await chat.receives_document(PATIENCE_S)
+    await chat.receives_document()
 
 
 async def _is_approved_and_lost(stage: Stage, chat: PersonChat) -> None:
@@ -79,7 +79,7 @@ async def _begins(stage: Stage, chat: PersonChat) -> None:
     stage.company.tamper(
         "UPDATE requests SET starts_at = ? WHERE user_id = ?", soon, chat.person.id
     )
-    await chat.receives_document(PATIENCE_S)
+    await chat.receives_document()
 
 
 async def _is_on_call(stage: Stage, chat: PersonChat) -> None:
@@ -96,7 +96,7 @@ async def _is_on_call(stage: Stage, chat: PersonChat) -> None:
 
 async def _gets_it_at_once(stage: Stage, chat: PersonChat) -> None:
     await chat.says("/requestvpn 1h")
-    await chat.receives_document(PATIENCE_S)
+    await chat.receives_document()
     for admin in (stage.company.boris, stage.company.clara):
         await stage.hears(admin, f"{chat.person.first_name} asks")
 
@@ -215,7 +215,7 @@ async def _gets_a_new_profile(stage: Stage, chat: PersonChat) -> None:
     await chat.taps("New profile", message=listing)
     question = await stage.button(chat, "stops working", "New profile now")
     await chat.taps("New profile now", message=question)
-    await chat.receives_document(PATIENCE_S)
+    await chat.receives_document()
 
 
 async def _gets_more_time(stage: Stage, chat: PersonChat) -> None:
@@ -226,7 +226,7 @@ async def _gets_more_time(stage: Stage, chat: PersonChat) -> None:
     boris = stage.company.boris
     card = await stage.button(boris, f"{chat.person.first_name} asks for more time", "Approve")
     await boris.taps("Approve", message=card)
-    await chat.receives_document(PATIENCE_S)
+    await chat.receives_document()
 
 
 _THEIRS = "grant_id IN (SELECT id FROM grants WHERE user_id = ?)"
@@ -245,7 +245,7 @@ async def _is_told_in_time(stage: Stage, chat: PersonChat) -> None:
     # Theirs alone: others were told in stories before, and have no part in this one.
     stage.company.tamper(f"UPDATE reminders SET due_at = 0 WHERE {_THEIRS}", chat.person.id)
     done = "SELECT count(*) FROM outbox WHERE kind = 'reminder' AND state = 'done' AND chat_id = ?"
-    await until(lambda: stage.company.query(done, chat.person.id) == [(1,)], seconds=PATIENCE_S)
+    await until(lambda: stage.company.query(done, chat.person.id) == [(1,)])
 
 
 async def _time_is_over(stage: Stage, chat: PersonChat) -> None:

@@ -16,7 +16,7 @@ from pki.authority_files import create_authority, load_certificate
 from pki.crl import read_crl
 from tests.company import PASSPHRASE, until
 from tests.crash.outcome import documents
-from tests.crash.stage import PATIENCE_S, Stage, open_stage
+from tests.crash.stage import Stage, open_stage
 from tests.crash.stories import Story
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -50,7 +50,7 @@ async def _is_approved(stage: Stage, chat: PersonChat) -> None:
     await chat.says("/requestvpn")
     card = await stage.button(stage.company.boris, f"{chat.person.first_name} asks", "Approve")
     await stage.company.boris.taps("Approve", message=card)
-    await chat.receives_document(PATIENCE_S)
+    await chat.receives_document()
 
 
 async def _is_moved(stage: Stage, chat: PersonChat) -> None:
@@ -61,7 +61,7 @@ async def _is_moved(stage: Stage, chat: PersonChat) -> None:
         first, *others = company.grants_of(chat)
         return first["state"] == "revoked" and any(each["state"] == "active" for each in others)
 
-    await until(is_over, seconds=PATIENCE_S)
+    await until(is_over)
 
 
 async def check_moved(stage: Stage, chat: PersonChat, deaths: int) -> None:

@@ -6,7 +6,7 @@ from demo.api.faults import Fault, drop_after, hang
 from demo.testing import PersonChat
 from tests.company import until
 from tests.crash.outcome import check_company, check_live, check_request, documents, undecided
-from tests.crash.stage import PATIENCE_S, Stage
+from tests.crash.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,7 +23,7 @@ async def _hung(stage: Stage, method: str, *, done: bool) -> int:
 
 
 async def _killed_during(stage: Stage, method: str, calls: int) -> None:
-    await stage.company.telegram.called(method, times=calls + 1, timeout=PATIENCE_S)
+    await stage.company.telegram.called(method, times=calls + 1)
     assert stage.company.telegram.faults == []
     await stage.company.kill()
     await stage.company.start()
@@ -51,8 +51,8 @@ async def test_while_it_sends_a_profile(plain_stage: Stage, done: bool) -> None:
     await _approves(plain_stage, chat)
     await _killed_during(plain_stage, "sendDocument", calls)
     if done:
-        await chat.receives_document(PATIENCE_S)
-    await chat.receives_document(PATIENCE_S)
+        await chat.receives_document()
+    await chat.receives_document()
     await _ends_well(plain_stage, chat, profiles=2, deaths=1)
     first, second = plain_stage.company.grants_of(chat)
     assert (first["state"], first["end_reason"]) == ("revoked", "lost")
@@ -67,7 +67,7 @@ async def test_while_it_confirms_what_it_was_told(plain_stage: Stage, done: bool
     await chat.says("/requestvpn")
     await _killed_during(plain_stage, "getUpdates", calls)
     await _approves(plain_stage, chat)
-    await chat.receives_document(PATIENCE_S)
+    await chat.receives_document()
     await _ends_well(plain_stage, chat, profiles=1, deaths=1)
 
 
@@ -94,7 +94,7 @@ async def test_while_it_shows_the_decision(plain_stage: Stage, method: str, done
     await chat.says("/requestvpn")
     await _approves(plain_stage, chat)
     await _killed_during(plain_stage, method, calls)
-    await chat.receives_document(PATIENCE_S)
+    await chat.receives_document()
     # The profile may have been on its way at that moment.
     await _ends_well(plain_stage, chat, profiles=2, deaths=1)
     for admin in (plain_stage.company.boris, plain_stage.company.clara):
@@ -113,7 +113,7 @@ async def test_a_card_that_came_twice_loses_its_buttons(plain_stage: Stage) -> N
     await until(lambda: [len(undecided(admin, chat)) for admin in (boris, clara)] == [2, 2])
     await plain_stage.settle()
     await boris.taps("Approve", message=undecided(boris, chat)[0])
-    await chat.receives_document(PATIENCE_S)
+    await chat.receives_document()
     await plain_stage.settle()
     assert undecided(boris, chat) == []
     (forgotten,) = undecided(clara, chat)

@@ -1,13 +1,14 @@
 """`make mutants`: whether the tests notice what is made wrong.
 
 Picks MUTANTS (200) changes at random in the rooms below. First the tests of all rooms run without
-any, and each file of tests says which of the changes it comes past (see `reach.py`). Then one after
-the other is made in a copy of the project, and of its room's tests and the neighbours' those that
-come past it run until one of them fails: first those that name the changed module, then all others,
-the quick ones first. MUTANTS_SEED picks the same again, MUTANTS_WORKERS (2) says how many copies
-work beside each other. A change that no test notices is printed, unless `harmless.txt` says in a
-line why it changes nothing that matters. Exit status 1 where less than 95 % of the others were
-noticed, or more than one in ten is called harmless.
+any, and each says which of the changes it comes past (see `reach.py`); right after that, each
+change is tried with those of its room's tests and the neighbours' (see `forked.py`). What they did
+not notice is made in a copy of the project, where whole files run that begin processes, or whose
+tests go on from one another: first those that name the changed module, then all others, the quick
+ones first. MUTANTS_SEED picks the same again, MUTANTS_WORKERS (2) says how many copies work beside
+each other. A change that no test notices is printed, unless `harmless.txt` says in a line why it
+changes nothing that matters. Exit status 1 where less than 95 % of the others were noticed, or more
+than one in ten is called harmless.
 """
 
 import os
@@ -27,9 +28,11 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
+from types import MappingProxyType
 
 import pytest
 
+from tests.mutants import forked
 from tests.mutants.points import Point, marked, points
 from tests.mutants.reach import reached
 
@@ -171,13 +174,21 @@ def main() -> int:
     harmless = _harmless()
     begin = time.monotonic()
     print(f"{wanted} mutants, seed {seed}; first the tests without any", flush=True)
-    with _copies(workers) as copies, ThreadPoolExecutor(workers) as pool:
+    with _copies(workers) as copies, _folder() as tried, ThreadPoolExecutor(workers) as pool:
+        forked.prepare(
+            tried, ROOT, {number: (at, room.files(ROOT)) for number, (at, room) in chosen.items()}
+        )
 
         def come_past(share: int) -> dict[str, tuple[float, set[int]]]:
             with _taken(copies) as copy:
                 tests = list(dict.fromkeys(file for room in ROOMS for file in room.files(copy)))
                 with _marked(copy, {number: point for number, (point, _) in chosen.items()}):
-                    status, said = _pytest(copy, tests[share::workers], "-p", "tests.mutants.reach")
+                    status, said = _pytest(
+                        copy,
+                        tests[share::workers],
+                        *("-p", "tests.mutants.reach"),
+                        environment=forked.environment(tried, backwards=share % 2 == 1),
+                    )
                 if status:
                     # If the tests fail without a change, they notice nothing.
                     sys.exit(f"The tests fail without any change:\n{said}")
@@ -186,10 +197,13 @@ def main() -> int:
         past: dict[str, tuple[float, set[int]]] = {}
         for found in pool.map(come_past, range(workers)):
             past |= found
-        print(f"        {time.monotonic() - begin:5.0f} s", flush=True)
+        at_once = forked.noticed(tried)
+        print(f"        {time.monotonic() - begin:5.0f} s: {len(at_once)} noticed", flush=True)
 
         def try_one(number: int) -> str | None:
             point, room = chosen[number]
+            if number in at_once:
+                return at_once[number]
             with _taken(copies) as copy:
                 seconds = {
                     file: past[file][0]
@@ -323,7 +337,12 @@ def _date_anew(path: Path) -> None:
     os.utime(path, (moment := next(_moments), moment))
 
 
-def _pytest(root: Path, tests: Sequence[str], *options: str) -> tuple[int, str]:
+def _pytest(
+    root: Path,
+    tests: Sequence[str],
+    *options: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[int, str]:
     """Its exit status, and what it said."""
     command = (
         *(sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no"),
@@ -335,7 +354,7 @@ def _pytest(root: Path, tests: Sequence[str], *options: str) -> tuple[int, str]:
         process = subprocess.Popen(
             (*command, *options, *tests),
             cwd=root,
-            env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -355,11 +374,11 @@ def _pytest(root: Path, tests: Sequence[str], *options: str) -> tuple[int, str]:
 def _copies(workers: int) -> Iterator["SimpleQueue[Path]"]:
     """A copy of the project for each of those that work beside each other."""
     free: SimpleQueue[Path] = SimpleQueue()
-    with tempfile.TemporaryDirectory(prefix="vpnbot-mutants-") as home:
+    with _folder() as home:
         # OpenVPN's account has to pass.
-        Path(home).chmod(0o755)
+        home.chmod(0o755)
         for number in range(workers):
-            copy = Path(home) / str(number)
+            copy = home / str(number)
             for name in _COPIED:
                 if (ROOT / name).is_dir():
                     shutil.copytree(ROOT / name, copy / name)
@@ -367,6 +386,12 @@ def _copies(workers: int) -> Iterator["SimpleQueue[Path]"]:
                     shutil.copy2(ROOT / name, copy / name)
             free.put(copy)
         yield free
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="vpnbot-mutants-") as home:
+        yield Path(home)
 
 
 @contextmanager

@@ -140,7 +140,7 @@ def _changes(text: _Text, node: ast.AST) -> Iterator[tuple[str, _Span, str]]:
         case ast.UnaryOp(op=ast.Not()):
             begin = text.span(node)[0]
             yield "turned", (begin, begin + len("not")), ""
-        case ast.If(test=test) if ast.unparse(test) != "TYPE_CHECKING":
+        case ast.If(test=test) if "TYPE_CHECKING" not in ast.unparse(test):
             yield "never taken", text.span(test), "False"
         case ast.Expr(value=ast.Call() | ast.Await(value=ast.Call())):
             if not _LOGGED.match(ast.unparse(node)):

@@ -1,15 +1,22 @@
-"""Which test files come past a change, noted before anything is changed.
+"""Which tests come past a change, noted before anything is changed; then each is tried at once.
 
 `make mutants` runs the tests once with `here(N)` (see `here.py`) wherever it is going to change
-something, and with this module as a plugin of pytest. A change is then tried with those files alone
-that came past it, whichever process did: the test's own, a command or a bot.
+something, and with this module as a plugin of pytest. For a test that shares nothing with others it
+is noted what this process came past, and the changes are tried in it when all have run (see
+`forked.py`). For the others, and for every other process, a command or a bot, it is noted in which
+file of tests they came past: those files are to be run again with the change.
 """
 
 import json
 import time
+from collections import defaultdict
+from collections.abc import Generator
 from pathlib import Path
 
-from tests.mutants.here import said
+import pytest
+
+from tests.conftest import shares
+from tests.mutants import forked, here
 
 _ROOT = Path(__file__).resolve().parents[2] / ".reached"
 _NOW = _ROOT / "now"
@@ -20,6 +27,7 @@ _IMPORTS = "imports"
 
 _seconds: dict[str, float] = {}
 _began = ""
+_past: dict[int, list[pytest.Item]] = defaultdict(list)
 
 
 def pytest_configure() -> None:
@@ -38,6 +46,30 @@ def pytest_runtest_logstart(location: tuple[str, int | None, str]) -> None:
     _note_in(file)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Called by pytest for each test."""
+    here.passed.clear()
+    here.reach_notes = not shares(item)
+    result = yield
+    if here.reach_notes:
+        for number in here.passed:
+            _past[number].append(item)
+    here.reach_notes = False
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Called by pytest for all tests."""
+    result = yield
+    if not session.testsfailed:
+        for number in forked.try_all(_past):
+            for file in {item.location[0] for item in _past[number]}:
+                (_folder(_ROOT, file) / str(number)).touch()
+    return result
+
+
 def pytest_sessionfinish() -> None:
     """Called by pytest at the end."""
     _end()
@@ -52,7 +84,6 @@ def _note_in(file: str) -> None:
     next_one = _ROOT / "next"
     next_one.symlink_to(folder)
     next_one.replace(_NOW)
-    said.clear()
 
 
 def _end() -> None:
@@ -69,7 +100,7 @@ def _marks(folder: Path) -> set[int]:
 
 
 def reached(copy: Path) -> dict[str, tuple[float, set[int]]]:
-    """For each test file that ran in a copy of the project: its seconds, what it came past."""
+    """For each test file that ran in a copy of the project: its seconds, and what is left to it."""
     root = copy / _ROOT.name
     by_all = _marks(_folder(root, _IMPORTS))
     return {

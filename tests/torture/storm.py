@@ -26,6 +26,7 @@ from tests.crash.outcome import check_company, check_ended, check_live, check_re
 from tests.crash.stage import PLAIN, Stage, open_stage
 from tests.flood import STRANGERS, flood
 from tests.folders import open_folder
+from tests.hanging import PATIENCE_S
 from tests.torture.leaks import Leak, back_up, backups, company_leaks, profiles
 
 KINDS: tuple[FaultKind, ...] = (
@@ -42,7 +43,6 @@ KINDS: tuple[FaultKind, ...] = (
 _SHARE = 0.2
 _EACH = 1 - (1 - _SHARE) ** (1 / len(KINDS))
 # What is lost is tried again after a while, and after a longer one if it is lost again.
-PATIENCE_S = 120.0
 # A start in this weather; `Company.start` has a little more patience.
 _START_S = 15.0
 _FLOOD_LOOK_S = 0.2
@@ -188,7 +188,7 @@ class Storm:
     async def _has_started(self, condition: Callable[[], bool]) -> None:
         """Waits for it, but not every time until it comes: then it is killed as it starts."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(until(condition, seconds=PATIENCE_S), self._time_to_start())
+            await asyncio.wait_for(until(condition), self._time_to_start())
 
     def _time_to_start(self) -> float:
         """A busy machine takes its time, and a bot that never gets to work proves nothing."""
@@ -225,7 +225,7 @@ class Storm:
     async def _comes_to_rest(self) -> None:
         """The bot is started once more, as after a power cut."""
         await self._kill()
-        await until(self.stage._is_settled, seconds=PATIENCE_S)
+        await until(self.stage._is_settled)
 
     # --- the people
 
@@ -267,9 +267,9 @@ class Storm:
         await asyncio.gather(
             boris.taps(first, message=cards[0]), clara.taps(second, message=cards[1])
         )
-        await until(lambda: self._verdict(life) != "pending", seconds=PATIENCE_S)
+        await until(lambda: self._verdict(life) != "pending")
         if self._verdict(life) == "approved":
-            await life.chat.receives_document(PATIENCE_S)
+            await life.chat.receives_document()
         else:
             await _hears(life.chat, "denied your request")
 
@@ -279,7 +279,7 @@ class Storm:
 
     async def _has_access(self, chat: PersonChat) -> None:
         """Whatever was lost on the way was replaced by now, and the client has connected."""
-        await until(lambda: self._states(chat)[-1] == "active", seconds=PATIENCE_S)
+        await until(lambda: self._states(chat)[-1] == "active")
         newest = self.company.grants_of(chat)[-1]
         assert await self.stage.server.connect(newest["common_name"])
 
@@ -292,11 +292,11 @@ class Storm:
                 await chat.taps("New profile", message=listing)
                 question = await _hears(chat, "stops working", button="New profile now")
                 await chat.taps("New profile now", message=question)
-                await until(lambda: self._has_ended(chat, "replaced"), seconds=PATIENCE_S)
-                await chat.receives_document(PATIENCE_S)
+                await until(lambda: self._has_ended(chat, "replaced"))
+                await chat.receives_document()
             case "revoked":
                 await self.company.boris.says(f"/revoke {chat.person.first_name}")
-                await until(lambda: self._states(chat)[-1] == "revoked", seconds=PATIENCE_S)
+                await until(lambda: self._states(chat)[-1] == "revoked")
                 await _hears(chat, "took back your access")
             case _:
                 now = int(datetime.now(UTC).timestamp() * 1_000_000)

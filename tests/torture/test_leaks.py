@@ -13,7 +13,7 @@ from pyrage import passphrase
 from demo.api.faults import Fault, drop_after, status
 from demo.testing import PersonChat
 from tests.company import PASSPHRASE, TOKEN
-from tests.crash.stage import PATIENCE_S, PLAIN, Stage, open_stage
+from tests.crash.stage import PLAIN, Stage, open_stage
 from tests.torture.leaks import (
     BACKUP_SECRET,
     Leak,
@@ -49,7 +49,7 @@ async def _three_grants(stage: Stage) -> None:
         boris = stage.company.boris
         card = await stage.button(boris, f"{chat.person.first_name} asks", "Approve")
         await boris.taps("Approve", message=card)
-        await chat.receives_document(PATIENCE_S)
+        await chat.receives_document()
         await stage.settle()
 
 

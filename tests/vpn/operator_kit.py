@@ -14,6 +14,7 @@ from pki.authority import IssuedCertificate
 from pki.crl import Revocation, RevocationReason
 from pki.serial import new_serial
 from pki.tls_crypt_v2 import generate_server_key, wrap_client_key
+from tests.hanging import PATIENCE_S
 from tests.netns import inside
 from tests.vpn.kit import CALLER, DAY, make_authority, now
 from vpn.adopt.adopting import Examined, examine
@@ -28,7 +29,6 @@ from vpn.proof.live import LiveServer
 from vpn.values import CommonName, Protocol, Remote, make_server_spec
 
 NETWORK = IPv4Network("10.78.0.0/24")
-_PATIENCE_S = 60
 _LOOK_AGAIN_S = 0.05
 
 # A server.conf like those in the tutorials of ten years.
@@ -277,7 +277,7 @@ async def is_refused(lab: NetLab, profile: str, because: str) -> bool:
     seen = len(lab.server_log())
     attempt = asyncio.create_task(lab.connect(profile))
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while because not in lab.server_log()[seen:]:
                 if attempt.done():
                     await (await attempt).close()

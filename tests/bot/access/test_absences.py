@@ -6,7 +6,7 @@ from bot.access import absences, appointing, approvals, groups, reminding, reque
 from bot.access.hearing import hear
 from bot.access.refusals import Refusal
 from storage.group_records import Group, GroupName
-from storage.records import OutboxKind, RequestState, UserId
+from storage.records import ChatId, OutboxKind, PostedMessage, RequestState, UserId
 from storage.role_records import Role
 from tests.bot.access.kit import (
     ANNA,
@@ -17,7 +17,9 @@ from tests.bot.access.kit import (
     HOUR,
     OPERATOR,
     PARIS,
+    Noted,
     Paper,
+    notice,
 )
 
 DORA = UserId(2004)
@@ -46,8 +48,8 @@ async def test_new_cards_go_to_the_others_until_that_day(paper: Paper) -> None:
     assert [(one.chat, one.payload) for one in heard] == [
         (CLARA, {"code": "away", "values": {"name": "Boris", "until": until.isoformat()}})
     ]
-    (noted,) = await paper.noted()
-    assert (noted.actor, noted.action) == ("telegram:2001", "absence.begin")
+    about = {"name": "Boris", "user_name": "Boris", "until": until.isoformat()}
+    assert await paper.noted() == [Noted("telegram:2001", "absence.begin", "user:2001", about)]
     request = await paper.asked()
     assert await cards(paper) == [CLARA]
     # Nor is he reminded; what he may do stays his.
@@ -83,9 +85,35 @@ async def test_back_before_that_day(paper: Paper) -> None:
     await paper.refuses(boris, Refusal.NOT_AWAY, absences.come_back, BORIS)
     await goes(paper, BORIS, paper.now + 3 * DAY)
     await paper.asked()
-    await paper.heard()
+    await paper.forget()
     await paper.by(boris, absences.come_back, BORIS)
-    assert await cards(paper) == [BORIS]
+    # He knows that he is back.
+    assert [(one.chat, one.kind) for one in await paper.heard()] == [(BORIS, OutboxKind.CARD)]
+    about = {"name": "Boris", "user_name": "Boris"}
+    assert await paper.noted() == [Noted("telegram:2001", "absence.end", "user:2001", about)]
+
+
+async def test_an_admin_whom_the_bot_does_not_know_may_be_away_too(paper: Paper) -> None:
+    """By the name that they have in the chat."""
+    async with paper.database.writing() as tx:
+        await tx.people.know(CLARA, "Clara", paper.now)
+    until = paper.now + DAY
+    await goes(paper, BORIS, until)
+    assert await paper.heard() == [notice(CLARA, "away", name="Boris", until=until.isoformat())]
+    assert (await paper.person(BORIS)).name == "Boris"
+
+
+async def test_whoever_waits_reads_who_is_asked_by_now(paper: Paper) -> None:
+    await known(paper)
+    request = await paper.asked()
+    asked = PostedMessage(ChatId(ANNA), 7, OutboxKind.ASKED, str(request.id), paper.now)
+    async with paper.database.writing() as tx:
+        await tx.posted.remember(asked)
+    await paper.heard()
+    await goes(paper, BORIS, paper.now + DAY)
+    assert (ANNA, OutboxKind.EDIT_CARD) in [(one.chat, one.kind) for one in await paper.heard()]
+    await paper.by(await paper.actor(BORIS), absences.come_back, BORIS)
+    assert (ANNA, OutboxKind.EDIT_CARD) in [(one.chat, one.kind) for one in await paper.heard()]
 
 
 async def test_the_last_one_stays(paper: Paper) -> None:
@@ -210,7 +238,10 @@ async def test_whoever_is_on_the_machine_says_it_of_others(paper: Paper) -> None
     ]
     await paper.asked()
     assert await cards(paper) == [BORIS]
+    (begun,) = [row for row in await paper.noted() if row.action == "absence.begin"]
+    assert begun.detail == {"name": "olga", "user_name": "Boris", "until": until.isoformat()}
     await paper.by(OPERATOR, absences.come_back, BORIS)
+    assert await paper.heard() == [notice(BORIS, "back")]
     await paper.refuses(OPERATOR, Refusal.NOT_AWAY, absences.come_back, BORIS)
     await paper.refuses(OPERATOR, Refusal.DECIDES_NOTHING, absences.go, ANNA, until)
 

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv4Network
 
 import pytest
 
 from bot.access import revocation
-from bot.access.addresses import REST, choose_address, fits
+from bot.access.addresses import REST, choose_address, fits, spare_address, suits
 from bot.access.refusals import Refusal, Refused
 from storage.records import Grant, UserId
 from tests.bot.access.kit import BERLIN, MORNING, OPERATOR, PARIS, Paper, make_server, seen
@@ -44,6 +45,72 @@ def test_beside_an_operators_own_pool(pool: list[str] | None, expected: str | No
     adopted = {"addresses": plan, "taken": ["10.8.0.2"]}
     server = replace(make_server(BERLIN, "10.8.0.0/29"), adopted=adopted)
     assert choose_address(server, frozenset()) == expected
+
+
+@pytest.mark.parametrize(
+    ("pool", "held", "expected"),
+    [
+        (None, 0, "10.8.0.6"),
+        (["10.8.0.5", "10.8.0.7"], 0, "10.8.0.4"),
+        (["10.8.0.2", "10.8.0.7"], 0, None),
+        (None, 2, "10.8.0.6"),
+        (None, 3, Refusal.NETWORK_FULL),  # it would be the last one
+    ],
+)
+def test_the_bots_own_is_the_highest_beside_an_operators_pool(
+    pool: list[str] | None, held: int, expected: str | Refusal | None
+) -> None:
+    """.2 stands in a file of the operator's."""
+    plan = {"network": "10.8.0.0/29", "own": "10.8.0.1", "pool": pool, "one_each": True}
+    values = {"addresses": plan, "taken": ["10.8.0.2"]}
+    server = replace(make_server(BERLIN, "10.8.0.0/29"), adopted=values)
+    others = frozenset(f"10.8.0.{3 + number}" for number in range(held))
+    if isinstance(expected, Refusal):
+        with pytest.raises(Refused) as caught:
+            spare_address(server, others)
+        assert (caught.value.code, caught.value.values) == (expected, {"server": "berlin"})
+    else:
+        assert spare_address(server, others) == expected
+
+
+@pytest.mark.parametrize(
+    ("beside", "lowest", "highest"),
+    [
+        (("10.8.0.0/29",), "10.8.0.8", "10.8.0.14"),
+        (("10.8.0.8/29",), "10.8.0.2", "10.8.0.7"),
+        (("10.8.0.4/30", "10.8.0.0/30", "10.8.0.12/30"), "10.8.0.8", "10.8.0.11"),
+    ],
+)
+def test_the_ranges_of_others_are_passed_by(
+    beside: tuple[str, ...], lowest: str, highest: str
+) -> None:
+    server, ranges = make_server(BERLIN, "10.8.0.0/28"), [IPv4Network(each) for each in beside]
+    assert choose_address(server, frozenset(), beside=ranges) == lowest
+    assert spare_address(server, frozenset(), ranges) == highest
+
+
+@pytest.mark.parametrize(
+    ("address", "within", "beside", "kept"),
+    [
+        ("10.8.0.4", None, (), True),
+        ("10.8.0.4", "10.8.0.4/31", (), True),
+        ("10.8.0.4", "10.8.0.2/31", (), False),
+        ("10.8.0.4", None, ("10.8.0.4/31",), False),
+        ("10.8.0.4", None, ("10.8.0.2/31", "10.8.0.6/31"), True),
+        # Neither the pool's nor of the network that there was before.
+        ("10.8.0.6", None, (), False),
+        ("10.9.0.4", None, (), False),
+        # The server gives it one.
+        (None, "10.8.0.4/31", ("10.8.0.2/31",), True),
+    ],
+)
+def test_who_may_keep_an_address(
+    address: str | None, within: str | None, beside: tuple[str, ...], kept: bool
+) -> None:
+    values = adopted(["10.8.0.6", "10.8.0.6"])
+    server = replace(make_server(BERLIN, "10.8.0.0/29"), adopted=values)
+    own = None if within is None else IPv4Network(within)
+    assert suits(server, address, own, [IPv4Network(each) for each in beside]) is kept
 
 
 def test_a_full_network_is_said_by_the_servers_name() -> None:

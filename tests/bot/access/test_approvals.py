@@ -4,10 +4,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.access import admins, people, requests, revocation
+from bot.access import admins, appointing, approvals, groups, people, requests, revocation
 from bot.access.admins import Change
+from bot.access.hearing import hear
+from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.requests import Agreed, Approved
+from storage.group_records import Group, GroupName
 from storage.records import (
     ChatId,
     GrantState,
@@ -18,6 +21,7 @@ from storage.records import (
     UserId,
     Verdict,
 )
+from storage.role_records import Role
 from tests.bot.access.kit import (
     ANNA,
     BORIS,
@@ -32,7 +36,7 @@ from tests.bot.access.kit import (
     to,
 )
 
-DORA = UserId(2003)
+DORA, FINN = UserId(2003), UserId(2004)
 
 
 async def agrees(paper: Paper, admin: UserId, request_id: RequestId, seconds: int | None) -> Agreed:
@@ -177,6 +181,52 @@ async def test_what_changed_since_the_card_needs_a_new_look(
     assert isinstance(done, Approved)
 
 
+async def test_a_card_in_a_group_is_seen_as_well_as_ones_own(paper: Paper) -> None:
+    """As long as cards are there."""
+    await paper.do(admins.observe)
+    request = await paper.asked()
+    boris = await paper.actor(BORIS)
+    async with paper.database.reading() as tx:
+        case = paper.case(tx, THE_BOT)
+        seen = await approvals.card_digest(case, await hear(case, request), None)
+    approve = requests.approve
+    await paper.refuses(boris, Refusal.CARD_CHANGED, approve, request.id, None, seen=seen)
+    paper.more = {"cards_group": -1001}
+    await paper.refuses(boris, Refusal.CARD_CHANGED, approve, request.id, None, seen="0" * 8)
+    assert isinstance(await paper.by(boris, approve, request.id, None, seen=seen), Approved)
+
+
+async def test_an_approver_sees_what_they_decide_on_and_what_became_of_their_cards(
+    paper: Paper,
+) -> None:
+    dev = GroupName("dev")
+    await paper.by(OPERATOR, groups.add, Group(dev))
+    await paper.by(OPERATOR, groups.join, dev, ANNA)
+    await paper.by(OPERATOR, appointing.appoint, DORA, Role.APPROVER, [dev])
+    await paper.by(OPERATOR, appointing.appoint, FINN, Role.AUDITOR)
+    own, other = await paper.asked(ANNA), await paper.asked(EMIL)
+    async with paper.database.writing() as tx:
+        for number, who in enumerate((DORA, ANNA)):
+            card = PostedMessage(ChatId(who), number, OutboxKind.CARD, str(other.id), paper.now)
+            await tx.posted.remember(card)
+
+    async def seen(request_id: RequestId, *viewers: UserId) -> list[UserId]:
+        request = await paper.request(request_id)
+        async with paper.database.reading() as tx:
+            case = paper.case(tx, OPERATOR)
+            heard = await hear(case, request)
+            return [one for one in viewers if await approvals.may_see(case, heard, one)]
+
+    everybody = (ANNA, EMIL, BORIS, DORA, FINN)
+    assert await seen(own.id, *everybody) == [BORIS, DORA, FINN]
+    assert await seen(other.id, *everybody) == [BORIS, FINN]
+    await paper.yes(BORIS, other.id)
+    assert await seen(other.id, *everybody) == [BORIS, DORA, FINN]
+    await paper.by(OPERATOR, groups.leave, dev, ANNA)
+    await paper.yes(BORIS, own.id)
+    assert await seen(own.id, *everybody) == [BORIS, FINN]
+
+
 # --- the settings in force bind ------------------------------------------------------------------
 
 
@@ -244,7 +294,6 @@ async def test_a_yes_from_before_an_end_of_their_access_counts_no_more(paper: Pa
     paper.now += HOUR
     request = await paper.asked()
     await agrees(paper, BORIS, request.id, None)
-    paper.now += HOUR
     await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
     paper.now += HOUR
     assert (await agrees(paper, CLARA, request.id, None)).missing == 1
@@ -318,12 +367,14 @@ async def test_whoever_is_put_back_begins_anew(paper: Paper) -> None:
     await paper.do(admins.observe)
     request = await paper.asked()
     await agrees(paper, BORIS, request.id, None)
-    old = await digest(paper, request.id)
+    old, of_clara = [await digest(paper, request.id, one) for one in (BORIS, CLARA)]
     paper.admins = (CLARA, DORA)
     assert await paper.do(admins.observe) == Change(joined=(DORA,), left=(BORIS,))
     paper.admins = (BORIS, CLARA, DORA)
     assert await paper.do(admins.observe) == Change(joined=(BORIS,), left=())
     assert await paper.do(admins.observe) == Change((), ())
+    # Nobody else has to look again for that.
+    assert await digest(paper, request.id, CLARA) == of_clara
 
     assert (await agrees(paper, CLARA, request.id, None)).missing == 1
     # A tap from before that waited with Telegram does not count, either.
@@ -344,6 +395,10 @@ async def test_the_trail_tells_who_became_an_admin(paper: Paper) -> None:
     [noted] = await paper.noted()
     assert (noted.actor, noted.action) == ("vpnbot", "admins.change")
     assert (noted.detail["joined"], noted.detail["left"]) == ([DORA], [BORIS])
+    paper.admins = (CLARA,)
+    await paper.do(admins.observe_at_start)
+    [noted] = await paper.noted()
+    assert (noted.detail["joined"], noted.detail["left"]) == ([], [DORA])
 
 
 async def test_whoever_is_no_admin_any_more_loses_the_menu(paper: Paper) -> None:

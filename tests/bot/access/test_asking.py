@@ -8,6 +8,7 @@ import pytest
 
 from bot.access import asking, requests
 from bot.access.refusals import Refusal
+from storage.key_records import KeyWay
 from storage.records import (
     OutboxKind,
     RequestId,
@@ -127,6 +128,39 @@ async def test_nobody_asks_for_longer_than_the_limit(paper: Paper) -> None:
     assert (await paper.asked(duration=30 * DAY_S)).duration == 30 * DAY_S
 
 
+async def test_the_limit_binds_before_a_server_is_chosen(two_servers: Paper) -> None:
+    """Also one that is new since, and for whom no duration was named."""
+    paper = two_servers
+    anna = await paper.actor(ANNA)
+    ask = ASK | {"duration": 31 * DAY_S}
+    await paper.refuses(anna, Refusal.DURATION_TOO_LONG, asking.ask, **ask)
+    request = await paper.asked(server=None)
+    paper.max_duration = DAY_S
+    code = Refusal.DURATION_TOO_LONG
+    values = await paper.refuses(anna, code, asking.choose, request.id, PARIS)
+    assert values == {"seconds": WEEK_S, "limit": DAY_S}
+
+
+async def test_whose_key_is_to_be_their_own_sends_it_before_they_ask(paper: Paper) -> None:
+    paper.key_ways = (KeyWay.OWN,)
+    await paper.refuses(await paper.actor(ANNA), Refusal.NO_OWN_KEY, asking.ask, **ASK)
+
+
+async def test_what_waited_for_its_server_waits_for_a_decision_from_then_on(
+    two_servers: Paper,
+) -> None:
+    paper = two_servers
+    early, late = await paper.asked(server=None), await paper.asked(EMIL, server=None)
+    paper.now += HOUR
+    await paper.by(await paper.actor(ANNA), asking.choose, early.id, PARIS)
+    async with paper.database.reading() as tx:
+        assert (await tx.request_notes.of(early.id)).waits_since == paper.now
+    paper.now = late.expires_at
+    emil = await paper.actor(EMIL)
+    values = await paper.refuses(emil, Refusal.ALREADY_DECIDED, asking.choose, late.id, PARIS)
+    assert values == {"state": RequestState.EXPIRED, "admin": ""}
+
+
 async def test_without_a_server_there_is_nothing_to_ask_for(empty: Paper) -> None:
     async with empty.database.writing() as tx:
         await tx.people.allow(ANNA, "Anna", MORNING)
@@ -165,6 +199,9 @@ async def test_choosing_is_only_for_the_owner(two_servers: Paper) -> None:
     request = await paper.asked(server=None)
     emil = await paper.actor(EMIL)
     await paper.refuses(emil, Refusal.NOT_YOURS, asking.choose, request.id, PARIS)
+    await paper.refuses(emil, Refusal.NOT_YOURS, asking.choosing, request.id)
+    anna = await paper.actor(ANNA)
+    assert await paper.by(anna, asking.choosing, request.id) == request
 
 
 async def test_choosing_is_only_for_who_is_on_the_list(two_servers: Paper) -> None:
@@ -174,6 +211,7 @@ async def test_choosing_is_only_for_who_is_on_the_list(two_servers: Paper) -> No
         await tx.people.disallow(ANNA)
     anna = await paper.actor(ANNA)
     await paper.refuses(anna, Refusal.NOT_ALLOWED, asking.choose, request.id, PARIS)
+    await paper.refuses(anna, Refusal.NOT_ALLOWED, asking.choosing, request.id)
 
 
 async def test_choosing_a_server_that_has_gone_is_refused(two_servers: Paper) -> None:
@@ -199,6 +237,7 @@ async def test_a_second_tap_on_a_server_changes_nothing(two_servers: Paper) -> N
     anna = await paper.actor(ANNA)
     await paper.by(anna, asking.choose, request.id, PARIS)
     await paper.refuses(anna, Refusal.ALREADY_OPEN, asking.choose, request.id, PARIS)
+    await paper.refuses(anna, Refusal.ALREADY_DECIDED, asking.choosing, request.id)
     values = await paper.refuses(anna, Refusal.ALREADY_DECIDED, asking.choose, request.id, BERLIN)
     assert values["state"] is RequestState.PENDING
 
@@ -383,7 +422,7 @@ async def test_nobody_asks_for_what_would_outlive_the_ca(paper: Paper) -> None:
 
 async def test_nobody_asks_once_the_ca_is_over(paper: Paper) -> None:
     """No shorter duration would help."""
-    paper.authority_ends_at = MORNING - DAY
+    paper.authority_ends_at = MORNING
     anna = await paper.actor(ANNA)
     values = await paper.refuses(anna, Refusal.AUTHORITY_OVER, asking.ask, **ASK)
     assert values == {"until": paper.authority_ends_at}

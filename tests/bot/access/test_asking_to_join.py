@@ -46,6 +46,7 @@ async def test_every_admin_gets_a_card_and_one_answer_counts(paper: Paper) -> No
         to(BORIS, OutboxKind.KNOCK, {"person": EVE}),
         to(CLARA, OutboxKind.KNOCK, {"person": EVE}),
     ]
+    assert await knock_of(paper) == Knock(EVE, "Somebody", f"u{EVE}", MORNING)
     boris, clara = await paper.actor(BORIS), await paper.actor(CLARA)
     await paper.by(boris, joining.answer, EVE, ASKED, allowed=True)
     assert (await paper.person(EVE)).allowed
@@ -81,6 +82,16 @@ async def test_no_is_told_and_lets_nobody_in(paper: Paper) -> None:
     async with paper.database.reading() as tx:
         assert await tx.people.get(EVE) is None
     await paper.refuses(await paper.actor(EVE), Refusal.KNOCKED_ALREADY, joining.ask)
+    clara = await paper.actor(CLARA)
+    told = await paper.refuses(
+        clara, Refusal.KNOCK_ANSWERED, joining.answer, EVE, ASKED, allowed=True
+    )
+    assert told == {"name": "Somebody", "admin": "Boris"}
+
+
+async def test_who_has_no_username_asks_without_one(paper: Paper) -> None:
+    done = await paper.by(await paper.actor(EVE), joining.ask)
+    assert done == await knock_of(paper) == Knock(EVE, "Somebody", None, MORNING)
 
 
 async def test_once_a_day(paper: Paper) -> None:
@@ -91,7 +102,8 @@ async def test_once_a_day(paper: Paper) -> None:
     await asks(paper)
     # The card of yesterday is not about today's wish.
     boris = await paper.actor(BORIS)
-    await paper.refuses(boris, Refusal.KNOCK_OVER, joining.answer, EVE, ASKED, allowed=True)
+    for who in (EVE, UserId(3002)):
+        await paper.refuses(boris, Refusal.KNOCK_OVER, joining.answer, who, ASKED, allowed=True)
 
 
 async def test_many_accounts_fill_nobodys_chat(paper: Paper) -> None:

@@ -32,6 +32,11 @@ async def test_the_admins_get_the_head_once_a_day(paper: Paper) -> None:
     assert not await paper.do(audit.announce_head)
 
 
+async def test_of_a_trail_that_has_not_begun_nothing_is_told(empty: Paper) -> None:
+    assert not await empty.do(audit.announce_head)
+    assert await empty.noted() == []
+
+
 async def test_a_day_on_which_nothing_happened_needs_no_head(paper: Paper) -> None:
     await paper.asked()
     paper.now += DAY

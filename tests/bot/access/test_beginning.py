@@ -26,9 +26,11 @@ from bot.access.starts import LEAD
 from bot.texts.refusals import in_toast
 from storage.group_records import Group, GroupName, Reason
 from storage.records import (
+    ChatId,
     EndReason,
     GrantState,
     OutboxKind,
+    PostedMessage,
     Request,
     RequestState,
     UserId,
@@ -100,6 +102,9 @@ async def test_an_approval_gives_nothing_yet(paper: Paper) -> None:
 
 async def test_it_begins_minutes_after_its_profile_has_come(paper: Paper) -> None:
     request = await scheduled(paper)
+    card = PostedMessage(ChatId(BORIS), 9, OutboxKind.CARD, str(request.id), paper.now)
+    async with paper.database.writing() as tx:
+        await tx.posted.remember(card)
     paper.now = START - LEAD
     assert await begins(paper) == 1
     async with paper.database.reading() as tx:
@@ -107,8 +112,11 @@ async def test_it_begins_minutes_after_its_profile_has_come(paper: Paper) -> Non
     assert (grant.state, grant.request_id) == (GrantState.RESERVED, request.id)
     assert (grant.not_before, grant.not_after) == (START, START + 2 * DAY)
     assert (await paper.request(request.id)).state is RequestState.APPROVED
+    deliver = {"grant": grant.id, "note": "first", "round": 0}
+    edit = {"request": request.id, "message": 9, "kind": OutboxKind.CARD}
     assert await paper.heard() == [
-        to(ANNA, OutboxKind.DELIVER, {"grant": grant.id, "note": "first", "round": 0}, paper.now)
+        to(ANNA, OutboxKind.DELIVER, deliver, paper.now),
+        to(BORIS, OutboxKind.EDIT_CARD, edit, paper.now),
     ]
     noted = [(row.actor, row.action) for row in await paper.noted()]
     assert noted == [("vpnbot", "request.begin"), ("vpnbot", "grant.reserve")]
@@ -342,10 +350,14 @@ async def test_whose_access_was_ended_since_gets_nothing(
 
 
 async def test_what_was_ended_before_it_was_approved_is_no_reason(paper: Paper) -> None:
-    grant = await paper.active(ANNA)
-    await paper.by(await paper.actor(CLARA), revocation.begin, [grant], EndReason.REVOKED)
+    """Nor is what they gave up themselves."""
+    grant, own = await paper.active(ANNA), await paper.active(ANNA)
+    request = await ask(paper)
     paper.now += HOUR
-    await scheduled(paper)
+    await paper.by(await paper.actor(CLARA), revocation.begin, [grant], EndReason.REVOKED)
+    await paper.by(OPERATOR, requests.approve, request.id, None)
+    paper.now += HOUR
+    await paper.by(await paper.actor(ANNA), revocation.give_up, own.id)
     paper.now = START - LEAD
     await begins(paper)
     async with paper.database.reading() as tx:

@@ -17,7 +17,7 @@ from storage.records import (
     Server,
     Untried,
 )
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, DAY, HOUR, Paper
+from tests.bot.access.kit import ANNA, BERLIN, BORIS, DAY, HOUR, Noted, Paper
 from vpn.proof.knock import Answer
 
 ROLES = (CanaryRole.GOOD, CanaryRole.FILELESS, CanaryRole.REVOKED)
@@ -65,6 +65,10 @@ async def look(paper: Paper) -> CanaryLook | None:
 
 async def test_they_are_recorded_before_there_is_a_certificate(paper: Paper) -> None:
     drawn = await draw(paper)
+    serials = {str(each.role): each.serial for each in drawn}
+    assert await paper.noted() == [
+        Noted("vpnbot", "canary.draw", "server:berlin", {"name": "vpnbot", **serials})
+    ]
 
     async with paper.database.reading() as tx:
         assert sorted(await tx.canaries.in_use(BERLIN), key=lambda each: each.serial) == sorted(
@@ -154,6 +158,10 @@ async def test_admins_hear_once_of_each_occasion_and_once_that_it_is_over(paper:
     for seen in ((), UNREACHABLE, UNREACHABLE, (), (), UNREACHABLE):
         told = await note(paper, seen)
     assert told == ["canary_unreachable", "canary_well", "canary_unreachable"]
+    assert await paper.noted() == [
+        Noted("vpnbot", "canary.see", "server:berlin", {"name": "vpnbot", "troubles": [*seen]})
+        for seen in (UNREACHABLE, (), UNREACHABLE)
+    ]
     assert await look(paper) == CanaryLook(BERLIN, paper.now, UNREACHABLE, UNREACHABLE)
 
 

@@ -68,10 +68,15 @@ async def test_the_button_of_an_earlier_card_acts_on_what_it_showed_only(paper: 
     anna, boris = await paper.actor(ANNA), await paper.actor(BORIS)
     now = await paper.by(anna, changing.change_reason, request.id, "night shift")
     assert now.reason == "night shift"
+    # The same once more changes nothing.
+    await paper.heard()
+    seen = await paper.digest(now)
+    assert await paper.by(anna, changing.change_reason, request.id, "night  shift") == now
+    async with paper.database.reading() as tx:
+        assert (await tx.request_notes.of(request.id)).revision == 1
     await paper.refuses(
         boris, Refusal.CARD_CHANGED, requests.approve, request.id, WEEK_S, seen=before
     )
-    seen = await paper.digest(now)
     await paper.by(boris, requests.approve, request.id, WEEK_S, seen=seen)
     assert (await paper.request(request.id)).state is RequestState.APPROVED
 

@@ -41,6 +41,8 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         ("14 August 9:00", "2026-08-14T07:00"),
         ("1 mar", "2027-02-28T23:00"),  # this year's was
         ("29 feb", "2028-02-28T23:00"),
+        ("2 mar 10:30", "2027-03-02T09:30"),  # this year's is this very moment
+        (f"14 sept{'.' * 29}2027", "2027-09-13T22:00"),
         ("2026-03-29 2:30", "2026-03-29T01:30"),  # no clock ever shows it
         ("2026-10-25 2:30", "2026-10-25T00:30"),  # clocks show it twice: the first one
         ("3d", "2026-03-05T09:30"),
@@ -57,7 +59,8 @@ def test_a_day_begins_by_the_clock_of_the_machine(zone: str, text: str, expected
     [
         *("", "soon", "yesterday", "2026-03-01", "2026-02-30", "31 feb", "14 S", "14 ju", "0d"),
         *("2126-01-01", "9999999w", "14", "14.", "14.13.", "2 mar 25:00", "12:00", "-1d", "1y"),
-        *("2026-09-14; rm", "x" * 1000, "١٤ sept", "14 sept 2027 2028"),
+        *("2026-09-14; rm", "x" * 1000, "١٤ sept", "14 sept 2027 2028", "14 foo"),
+        f"14 sept{'.' * 30}2027",
     ],
 )
 def test_what_is_no_day_to_come_is_refused(text: str) -> None:

@@ -338,8 +338,24 @@ async def test_so_does_whom_an_admin_has_just_told_no(paper: Paper) -> None:
     await paper.by(boris, requests.deny, request.id)
     await paper.forget()
     await pending(paper, duration=HOUR_S)
-    # A no that was taken back is none.
-    await paper.by(await paper.actor(ANNA), requests.cancel, RequestId(2))
+    anna = await paper.actor(ANNA)
+    await paper.by(anna, requests.cancel, RequestId(2))
+    # For a day.
+    paper.now += DAY
+    later = (await ask(paper, duration=9 * HOUR_S)).request
+    await paper.by(boris, requests.deny, later.id)
+    paper.now += DAY - timedelta(seconds=1)
+    await pending(paper, duration=HOUR_S)
+    await paper.by(anna, requests.cancel, RequestId(4))
+    paper.now += timedelta(seconds=1)
+    assert (await ask(paper, duration=HOUR_S)).request.state is RequestState.APPROVED
+
+
+async def test_a_no_that_was_taken_back_is_none(paper: Paper) -> None:
+    await made(paper, EIGHT, ANNA)
+    request = (await ask(paper, duration=9 * HOUR_S)).request
+    boris = await paper.actor(BORIS)
+    await paper.by(boris, requests.deny, request.id)
     await paper.by(boris, undoing.undo, request.id)
     await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
     assert (await ask(paper, duration=HOUR_S)).request.state is RequestState.APPROVED

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access import asking, destinations, grants, requests, revocation
+from bot.access import asking, destinations, grants, groups, requests, revocation
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
+from storage.group_records import Group, GroupName
 from storage.records import EndReason, Grant, Place, ServerName
 from storage.set_records import ServerSet
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, MORNING, PARIS, Paper
+from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, MORNING, OPERATOR, PARIS, Paper
 
+DEV = GroupName("dev")
 EU, ROME = ServerName("eu"), ServerName("rome")
 
 
@@ -78,8 +80,35 @@ async def test_what_came_to_a_set_later_was_not_approved(paper: Paper) -> None:
         await tx.grants.let_in(grant.id, PARIS)
         assert await tx.grants.waiting_on(PARIS) == []
         await grants.delivered(case, grant)
-    fresh = await paper.by(await paper.actor(ANNA), grants.renew, grant.id)
+    anna = await paper.actor(ANNA)
+    fresh = await paper.by(anna, grants.renew, grant.id)
     assert fresh.servers == (BERLIN,)
+    async with paper.database.writing() as tx:
+        case = paper.case(tx, THE_BOT)
+        await grants.issued(case, fresh)
+        await grants.delivered(case, fresh)
+    await group(paper, ROME)
+    values = await paper.refuses(anna, Refusal.UNKNOWN_SERVER, grants.renew, fresh.id)
+    assert values == {"server": EU}
+
+
+async def test_the_groups_of_its_servers_count(paper: Paper) -> None:
+    await paper.by(OPERATOR, groups.add, Group(DEV, servers=(BERLIN, PARIS), approvers=(CLARA,)))
+    await paper.by(OPERATOR, groups.join, DEV, ANNA)
+    await paper.heard()
+    await paper.asked(server=EU)
+    assert [said.chat for said in await paper.heard()] == [CLARA]
+
+
+async def test_another_address_on_one_server_leaves_the_others(paper: Paper) -> None:
+    grant = await given(paper)
+    await paper.noted()
+    await paper.by(OPERATOR, groups.add, Group(DEV, networks=("10.9.0.0/30",)))
+    moved = await paper.grant(grant.id)
+    assert moved.places == (Place(PARIS, "10.9.0.4"), Place(BERLIN, "10.8.0.2"))
+    noted = (await paper.noted())[-1]
+    about = {"server": PARIS, "address": "10.9.0.4", "was": "10.9.0.2"}
+    assert about.items() <= noted.detail.items()
 
 
 async def test_a_card_counts_for_the_servers_that_it_shows(paper: Paper) -> None:
@@ -112,6 +141,11 @@ async def test_what_was_chosen_the_last_time_comes_first(paper: Paper) -> None:
     assert await offered() == ["eu", "berlin", "paris", "rome"]
     await paper.asked(server=PARIS)
     assert await offered() == ["paris", "eu", "berlin", "rome"]
+    await close(paper, ROME)
+    assert await offered() == ["paris", "eu", "berlin"]
+    await paper.by(OPERATOR, groups.add, Group(DEV, servers=(BERLIN, ROME)))
+    await paper.by(OPERATOR, groups.join, DEV, ANNA)
+    assert await offered() == ["berlin"]
 
 
 async def test_a_name_that_is_nothing(paper: Paper) -> None:

@@ -1,5 +1,6 @@
 """Nobody is surprised by the end of a certificate."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from bot.access import endings, importing
 from bot.access.endings import WARN_AT, ServerEnd, due
 from bot.access.importing import Certificate
 from storage.clock_records import EndWarning
-from tests.bot.access.kit import BERLIN, BORIS, CLARA, DAY, MORNING, OPERATOR, Paper
+from tests.bot.access.kit import BERLIN, BORIS, CLARA, DAY, DAY_S, MORNING, OPERATOR, Paper
 
 RENEW = "vpnbot server deploy berlin"
 SECOND = timedelta(seconds=1)
@@ -125,14 +126,37 @@ async def test_of_a_servers_certificate_nobody_is_to_ask_for_another(paper: Pape
     ]
 
 
-async def test_a_long_list_is_cut(paper: Paper) -> None:
+@pytest.mark.parametrize(("many", "said"), [(20, "old-19"), (21, "old-19, …"), (40, "old-19, …")])
+async def test_a_long_list_is_cut(paper: Paper, many: int, said: str) -> None:
     books = [
-        Certificate(f"{number:04}", f"old-{number:02}", None, MORNING + DAY) for number in range(40)
+        Certificate(f"{number:04}", f"old-{number:02}", None, MORNING + DAY)
+        for number in range(many)
     ]
     await paper.by(OPERATOR, importing.take_in, books)
     await paper.forget()
     await paper.do(endings.warn, FAR, ())
     values = (await paper.heard())[0].payload["values"]
-    assert values["count"] == 40
-    assert values["names"].endswith(", …")
-    assert values["names"].count("old-") == 20
+    first = ", ".join(f"old-{number:02}" for number in range(19))
+    assert values == {"count": many, "days": 1, "names": f"{first}, {said}"}
+
+
+async def test_what_has_ended_needs_no_warning(paper: Paper) -> None:
+    books = [Certificate("01", "old", None, MORNING + 9 * DAY)]
+    await paper.by(OPERATOR, importing.take_in, books)
+    await paper.by(OPERATOR, importing.take_in, [replace(books[0], revoked_at=MORNING)])
+    await paper.forget()
+    await paper.do(endings.warn, FAR, ())
+    assert await paper.heard() == []
+
+
+@pytest.mark.parametrize(("days", "names"), [(59, []), (60, ["anna-petrova-code0001"])])
+async def test_whoever_has_it_for_sixty_days_hears_of_the_end(
+    paper: Paper, days: int, names: list[str]
+) -> None:
+    paper.max_duration = 90 * DAY_S
+    request = await paper.asked(duration=days * DAY_S)
+    await paper.yes(BORIS, request.id)
+    await paper.forget()
+    await paper.do(endings.warn, FAR, ())
+    told = [said.payload["values"]["names"] for said in await paper.heard() if said.chat == BORIS]
+    assert told == names

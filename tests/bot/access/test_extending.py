@@ -1,10 +1,22 @@
 """More time: another profile that lasts for longer, and the earlier one until it was used."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.access import asking, extending, grants, moving, requests, revocation, undoing
+from bot.access import (
+    asking,
+    extending,
+    grants,
+    importing,
+    linking,
+    moving,
+    requests,
+    revocation,
+    undoing,
+)
+from bot.access.importing import Certificate
 from bot.access.lineage import Lineage
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
@@ -22,6 +34,7 @@ from storage.records import (
     Request,
     RequestState,
     ServerName,
+    UserId,
 )
 from storage.rotation import Rotation, RotationStep
 from tests.bot.access.kit import (
@@ -32,10 +45,12 @@ from tests.bot.access.kit import (
     DAY_S,
     EMIL,
     HOUR,
+    MORNING,
     OPERATOR,
     PARIS,
     WEEK_S,
     Paper,
+    to,
 )
 
 SIX_DAYS = 6 * DAY
@@ -98,8 +113,12 @@ async def test_the_old_one_works_until_the_new_one_was_used(paper: Paper) -> Non
     assert await live(paper) == {old.id, fresh.id}
     assert not await paper.do(extending.used, [old.id])
     assert await live(paper) == {old.id, fresh.id}
+    await paper.heard()
 
     assert await paper.do(extending.used, [fresh.id])
+
+    receipt = {"grants": [old.id], "look": False, "if_unproved": True}
+    assert await paper.heard() == [to(ANNA, OutboxKind.RECEIPT, receipt, paper.now)]
 
     ended = await paper.grant(old.id)
     assert (ended.state, ended.end_reason) == (GrantState.REVOKING, EndReason.REPLACED)
@@ -151,6 +170,38 @@ async def test_early_on_it_is_twice_as_long(paper: Paper) -> None:
     assert request.duration == 2 * WEEK_S
 
 
+async def test_with_half_of_the_time_left_it_is_as_long_as_before(paper: Paper) -> None:
+    old = await paper.active()
+    paper.now += timedelta(seconds=WEEK_S / 2)
+    assert (await asks(paper, old)).duration == WEEK_S
+
+
+async def test_a_time_and_a_reason_may_be_named(paper: Paper) -> None:
+    """The time as far as the limits allow, which do not bind whoever acts on the machine."""
+    old = await paper.active()
+    anna, ask = await paper.actor(ANNA), extending.ask
+    named = await paper.by(anna, ask, old.id, duration=8 * DAY_S, reason="the fair")
+    assert (named.duration, named.reason) == (8 * DAY_S, "the fair")
+    await paper.by(anna, requests.cancel, named.id)
+    longer = await paper.by(anna, ask, old.id, duration=60 * DAY_S)
+    assert (longer.duration, longer.reason) == (30 * DAY_S, "work")
+    await paper.by(anna, requests.cancel, longer.id)
+    word = replace(OPERATOR, user_id=ANNA, is_allowed=True)
+    given = await paper.by(word, ask, old.id, duration=60 * DAY_S)
+    assert given.duration == 60 * DAY_S
+    await paper.by(anna, requests.cancel, given.id)
+    paper.max_duration = 10 * DAY_S
+    assert (await paper.by(word, ask, old.id)).duration == 10 * DAY_S
+
+
+async def test_what_has_ended_takes_the_place_of_nothing(paper: Paper) -> None:
+    """A session of it may still be there."""
+    old, fresh = await two(paper)
+    await paper.by(OPERATOR, revocation.revoke_grant, fresh.id)
+    assert not await paper.do(extending.used, [fresh.id])
+    assert await live(paper) == {old.id}
+
+
 async def test_no_more_than_the_settings_allow(paper: Paper) -> None:
     paper.max_duration = WEEK_S
     old = await paper.active()
@@ -163,9 +214,9 @@ async def test_no_more_than_the_settings_allow(paper: Paper) -> None:
 
 async def test_nothing_is_offered_that_would_end_before_what_there_is(paper: Paper) -> None:
     old = await paper.active()
-    paper.now += 5 * DAY
+    paper.now += SIX_DAYS
     request = await asks(paper, old)
-    assert old.not_after - paper.now == 2 * DAY
+    assert old.not_after - paper.now == DAY
     # A day of seven is a choice of any other request.
     await paper.refuses(
         await paper.actor(BORIS), Refusal.NOT_OFFERED, requests.approve, request.id, DAY_S
@@ -253,12 +304,26 @@ async def test_after_a_no_it_may_be_asked_again(paper: Paper) -> None:
     await paper.by(anna, requests.cancel, again.id)
     await paper.by(anna, revocation.give_up, old.id)
     assert await paper.by(anna, extending.ask_again, again) is None
+    assert await paper.by(anna, extending.ask_again, await paper.asked()) is None
 
 
 async def test_only_for_ones_own(paper: Paper) -> None:
     old = await paper.active()
     emil = await paper.actor(EMIL)
     await paper.refuses(emil, Refusal.NOT_YOURS, extending.ask, old.id)
+    stranger = await paper.actor(UserId(9))
+    await paper.refuses(stranger, Refusal.NOT_ALLOWED, extending.ask, old.id)
+
+
+async def test_what_was_taken_over_gets_no_more_time_and_no_instructions(paper: Paper) -> None:
+    books = [Certificate("01", "anna", MORNING, MORNING + 9 * DAY)]
+    await paper.by(OPERATOR, importing.take_in, books)
+    await paper.by(OPERATOR, linking.link, "anna", ANNA)
+    async with paper.database.reading() as tx:
+        [own] = await tx.grants.live_of_user(ANNA)
+    anna = await paper.actor(ANNA)
+    await paper.refuses(anna, Refusal.NO_BUTTON, extending.ask, own.id)
+    await paper.refuses(anna, Refusal.NO_BUTTON, grants.how_to, own.id, "iphone")
 
 
 async def test_the_profile_and_the_list_are_brought_up_to_date(paper: Paper) -> None:

@@ -19,7 +19,7 @@ from storage.records import (
     UserId,
 )
 from storage.role_records import Role
-from tests.bot.access.kit import ANNA, BORIS, CLARA, EMIL, HOUR, Paper, notice
+from tests.bot.access.kit import ANNA, BORIS, CLARA, EMIL, HOUR, Paper, notice, to
 
 DEV, OPS = GroupName("dev"), GroupName("ops")
 ONE = FarewellId(1)
@@ -70,6 +70,7 @@ async def test_they_are_back_as_they_were_and_what_ended_stays_ended(paper: Pape
     told = [one for one in await paper.heard() if one.chat == ANNA]
     by = {"admin": "Boris", "by": f"telegram:{BORIS}"}
     assert notice(ANNA, Notice.ON_LIST_AGAIN, paper.now, **by) in told
+    assert told[-1] == to(ANNA, OutboxKind.MENU, {}, paper.now)
     assert asked.state is RequestState.PENDING
     acts = [row.action for row in await paper.noted()]
     assert acts == ["user.restore", "group.join", "group.join", "user.role"]
@@ -100,9 +101,21 @@ async def test_by_all_of_their_accounts_that_were_on_it(paper: Paper) -> None:
 async def test_an_admin_who_never_was_on_the_list_gets_the_role_only(paper: Paper) -> None:
     await paper.do(appointing.appoint, UserId(3001), Role.AUDITOR)
     await removed(paper, UserId(3001))
+    await paper.heard()
     await undone(paper)
     actor = await paper.actor(UserId(3001))
     assert (actor.is_auditor, actor.is_allowed) == (True, False)
+    codes = [one.payload.get("code") for one in await paper.heard()]
+    assert Notice.MADE_AUDITOR in codes
+    assert Notice.ON_LIST_AGAIN not in codes
+
+
+async def test_who_put_themselves_back_need_not_be_told(paper: Paper) -> None:
+    await paper.do(people.allow, BORIS, "Boris")
+    await removed(paper, BORIS)
+    await paper.heard()
+    await undone(paper)
+    assert await paper.heard() == [to(BORIS, OutboxKind.MENU, {})]
 
 
 async def test_late_it_stands(paper: Paper) -> None:
@@ -168,7 +181,8 @@ async def test_undo_goes_from_the_message_after_an_hour(paper: Paper) -> None:
     await paper.forget()
     paper.now += HOUR
     await paper.do(farewells.settle_due)
-    await paper.do(farewells.settle_due)
     edit = {"kind": "farewell", "subject": "1", "message": 500}
     assert [one.payload for one in await paper.heard()] == [edit]
+    await paper.do(farewells.settle_due)
+    assert await paper.heard() == []
     await refused(paper, Refusal.FAREWELL_LATE)

@@ -10,12 +10,14 @@ from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from storage.key_records import KeyWay
 from storage.records import (
+    ChatId,
     EndReason,
     Grant,
     GrantId,
     GrantState,
     OutboxKind,
     Payload,
+    PostedMessage,
     ServerName,
     UserId,
 )
@@ -46,6 +48,15 @@ async def test_a_grant_becomes_active_step_by_step(paper: Paper) -> None:
 
     assert await paper.do(grants.issued, grant)
     assert (await paper.grant(grant.id)).state is GrantState.ISSUED
+    async with paper.database.writing() as tx:
+        for number, (chat, kind, subject) in enumerate(
+            (
+                (BORIS, OutboxKind.CARD, str(grant.request_id)),
+                (ANNA, OutboxKind.DELIVER, grant.id),
+            )
+        ):
+            posted = PostedMessage(ChatId(chat), number, kind, subject, paper.now)
+            await tx.posted.remember(posted)
     assert await paper.by(THE_BOT, grants.delivered, grant)
     assert (await paper.grant(grant.id)).state is GrantState.ACTIVE
 
@@ -54,7 +65,27 @@ async def test_a_grant_becomes_active_step_by_step(paper: Paper) -> None:
         ("vpnbot", "grant.issue", "grant:g-code0001"),
         ("vpnbot", "grant.deliver", "grant:g-code0001"),
     ]
-    assert await paper.heard() == []
+    # The card says so, and the profile gets its buttons.
+    assert [(said.chat, said.kind) for said in await paper.heard()] == [
+        (BORIS, OutboxKind.EDIT_CARD),
+        (ANNA, OutboxKind.EDIT),
+    ]
+
+
+async def test_what_is_there_no_more_is_not_issued(paper: Paper) -> None:
+    grant = replace((await paper.approved()).grant, id=GrantId("g-missing"))
+    assert not await paper.do(grants.issued, grant)
+
+
+@pytest.mark.parametrize("way", KeyWay)
+async def test_how_its_key_reaches_its_owner_is_noted(paper: Paper, way: KeyWay) -> None:
+    grant = (await paper.approved()).grant
+    await paper.forget()
+    assert await paper.do(grants.issued, grant, way=way)
+    [noted] = await paper.noted()
+    assert noted.detail.get("key") == (None if way is KeyWay.PLAIN else way)
+    async with paper.database.reading() as tx:
+        assert (await tx.keys.locked(grant.id) is not None) is (way is KeyWay.LOCKED)
 
 
 async def test_no_step_is_taken_twice_or_out_of_order(paper: Paper) -> None:
@@ -176,6 +207,39 @@ async def test_the_last_minute_is_not_worth_a_new_profile(paper: Paper) -> None:
     assert (await paper.by(anna, grants.renew, grant.id)).not_after == grant.not_after
 
 
+async def test_while_the_clock_is_in_doubt_there_is_no_new_profile(paper: Paper) -> None:
+    grant = await paper.active()
+    paper.may_give = False
+    anna = await paper.actor(ANNA)
+    await paper.refuses(anna, Refusal.CLOCK_IN_DOUBT, grants.renew, grant.id)
+
+
+async def test_instructions_are_for_ones_own_profile(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.heard()
+    anna = await paper.actor(ANNA)
+    await paper.by(anna, grants.how_to, grant.id, "iphone")
+    how_to = {"grant": grant.id, "topic": "iphone"}
+    assert await paper.heard() == [to(ANNA, OutboxKind.HOW_TO, how_to)]
+    emil = await paper.actor(EMIL)
+    await paper.refuses(emil, Refusal.NOT_YOURS, grants.how_to, grant.id, "iphone")
+    async with paper.database.writing() as tx:
+        await tx.people.disallow(ANNA)
+    gone = await paper.actor(ANNA)
+    await paper.refuses(gone, Refusal.NOT_ALLOWED, grants.how_to, grant.id, "iphone")
+
+
+async def test_what_has_ended_gets_no_other_address(paper: Paper) -> None:
+    grant = await paper.active()
+    await paper.by(OPERATOR, revocation.revoke_grant, grant.id)
+    async with paper.database.reading() as tx:
+        server = await tx.servers.get(BERLIN)
+    assert server is not None
+    before = await paper.everything()
+    assert await paper.do(grants.move, server, grant) is None
+    assert await paper.everything() == before
+
+
 async def test_without_a_free_address_the_old_profile_stays(empty: Paper) -> None:
     paper = await tight(empty)
     grant = await paper.active()
@@ -259,12 +323,19 @@ async def test_the_last_minute_is_not_worth_a_replacement(paper: Paper) -> None:
     grant = (await paper.approved()).grant
     await paper.do(grants.issued, grant)
     await paper.forget()
+    other = (await paper.approved(EMIL)).grant
+    await paper.do(grants.issued, other)
+    await paper.forget()
     paper.now = grant.not_after - timedelta(seconds=59)
     await paper.do(grants.replace_lost, grant, round_=1, wait_s=0)
     assert (await paper.grant(grant.id)).state is GrantState.REVOKING
     assert await paper.heard() == [
         notice(ANNA, "access_ended", paper.now, server=BERLIN, reason="lost")
     ]
+    # A whole minute is.
+    paper.now = other.not_after - MINUTE
+    await paper.do(grants.replace_lost, other, round_=1, wait_s=0)
+    assert [said.kind for said in await paper.heard()] == [OutboxKind.DELIVER]
 
 
 async def test_what_somebody_ended_meanwhile_is_not_replaced(paper: Paper) -> None:

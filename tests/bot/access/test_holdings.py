@@ -22,6 +22,7 @@ BOOKS = (
     replace(ALONE, serial="04", common_name="apetrova"),
     replace(ALONE, serial="05", common_name="server", for_server=True),
     replace(ALONE, serial="06", common_name="anna", not_after=MORNING - DAY),
+    replace(ALONE, serial="07", common_name="server", for_server=True),
 )
 
 
@@ -122,6 +123,8 @@ async def test_beside_one_that_is_nobodys_others_of_its_name_count(taken_over: P
     first = await by_serial(taken_over, "01")
     assert await beside(taken_over, first) == ["2"]
     assert await beside(taken_over, await by_serial(taken_over, "03")) == []
+    # A server's opens nothing.
+    assert await beside(taken_over, await by_serial(taken_over, "05")) == []
     # Somebody's of that name, too: nobody knows whose the first one is.
     await taken_over.by(OPERATOR, linking.link, (await by_serial(taken_over, "02")).id, ANNA)
     assert await beside(taken_over, first) == ["2"]

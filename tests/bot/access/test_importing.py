@@ -9,7 +9,7 @@ from bot.access.importing import Certificate, Imported
 from bot.access.refusals import Refusal
 from bot.access.takeover import CrlEntry
 from storage.records import EndReason, ForeignRevocation, GrantState
-from tests.bot.access.kit import BERLIN, BORIS, DAY, EMIL, MORNING, OPERATOR, Paper
+from tests.bot.access.kit import BERLIN, BORIS, DAY, EMIL, MORNING, OPERATOR, Noted, Paper
 
 VALID = Certificate("01", "John Smith", MORNING - DAY, MORNING + 400 * DAY)
 EXPIRED = Certificate("02", "anna", None, MORNING - DAY)
@@ -32,7 +32,9 @@ async def test_every_certificate_becomes_a_grant(paper: Paper) -> None:
     assert (valid.state, valid.common_name) == (GrantState.ACTIVE, "John Smith")
     assert (valid.not_before, valid.not_after) == (VALID.not_before, VALID.not_after)
     assert (valid.user_id, valid.request_id, valid.server, valid.address) == (None,) * 4
+    assert (valid.end_reason, valid.revoked_at) == (None, None)
     assert (expired.state, expired.revoked_at) == (GrantState.EXPIRED, None)
+    assert expired.end_reason is EndReason.EARLIER
     assert expired.not_before == EXPIRED.not_after
     assert (revoked.state, revoked.revoked_at) == (GrantState.REVOKED, REVOKED.revoked_at)
     assert (revoked.end_reason, revoked.crl_reason) == (EndReason.EARLIER, "superseded")
@@ -41,7 +43,37 @@ async def test_every_certificate_becomes_a_grant(paper: Paper) -> None:
     assert await paper.heard() == []
     [noted] = await paper.noted()
     assert (noted.action, noted.actor) == ("ca.import", OPERATOR.key)
-    assert noted.detail["active"] == 2
+    assert noted.detail == {
+        "name": "olga",
+        "active": 2,
+        "expired": 1,
+        "revoked": 1,
+        "ended": [],
+        "listed": 0,
+        "crl_number": 41,
+    }
+
+
+async def test_what_ends_at_this_moment_is_over(paper: Paper) -> None:
+    ends = [replace(EXPIRED, not_after=MORNING), replace(VALID, end_known=False)]
+    done = await paper.by(OPERATOR, importing.take_in, ends)
+    assert done.added == {GrantState.EXPIRED: 1, GrantState.ACTIVE: 1}
+    async with paper.database.reading() as tx:
+        assert [grant.revoked_at for grant in await tx.grants.all()] == [None, None]
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+async def test_an_end_there_is_told_in_the_trail(paper: Paper, is_listed: bool) -> None:
+    """Also one that only the other software's list knows, and of nothing else."""
+    await paper.by(OPERATOR, importing.take_in, BOOKS)
+    await paper.noted()
+    books = [] if is_listed else [replace(VALID, revoked_at=MORNING - DAY)]
+    entry = CrlEntry("99" if is_listed else VALID.serial, MORNING - DAY)
+    await paper.by(OPERATOR, importing.take_in, books, listed=[entry])
+    noted = (await paper.noted())[-1]
+    ended = [] if is_listed else [VALID.serial]
+    about = {"name": "olga", "ended": ended, "listed": int(is_listed), "crl_number": 0}
+    assert noted == Noted(OPERATOR.key, "ca.import", "ca", about)
 
 
 async def test_what_was_revoked_there_is_on_every_crl(paper: Paper) -> None:

@@ -10,9 +10,21 @@ from bot.access.permission import THE_BOT, Actor
 from bot.access.refusals import Refusal
 from storage.group_records import Group, GroupName
 from storage.joining_records import Invitation, InvitationId, InvitationState
-from storage.records import OutboxKind, PostedMessage, UserId
+from storage.records import ChatId, OutboxKind, PostedMessage, UserId
 from storage.role_records import Role
-from tests.bot.access.kit import ANNA, BORIS, CLARA, DAY, MINUTE, OPERATOR, Noted, Paper, notice, to
+from tests.bot.access.kit import (
+    ANNA,
+    BORIS,
+    CLARA,
+    DAY,
+    MINUTE,
+    OPERATOR,
+    Noted,
+    Paper,
+    Said,
+    notice,
+    to,
+)
 
 EVE, KARL = UserId(3001), UserId(3002)
 DEV = GroupName("dev")
@@ -25,6 +37,19 @@ async def invited(paper: Paper, *named: str, by: UserId | Actor = BORIS) -> tupl
     token = await paper.do(invitations.new_link, made.id)
     assert token is not None
     return made, token
+
+
+async def posted(paper: Paper, made: Invitation) -> None:
+    """Its message is in Boris's chat."""
+    message = PostedMessage(ChatId(BORIS), 7, OutboxKind.INVITATION, str(made.id), paper.now)
+    async with paper.database.writing() as tx:
+        await tx.posted.remember(message)
+
+
+def changes(made: Invitation) -> Said:
+    """That message says what became of it."""
+    edit = {"kind": OutboxKind.INVITATION, "subject": str(made.id), "message": 7}
+    return to(BORIS, OutboxKind.EDIT, edit)
 
 
 def files_of(folder: Path) -> list[bytes]:
@@ -46,7 +71,13 @@ async def over(paper: Paper, who: UserId, token: str) -> None:
 
 async def test_it_puts_one_person_on_the_list_by_its_name_and_into_its_groups(paper: Paper) -> None:
     await paper.by(OPERATOR, groups.add, Group(DEV))
+    await paper.noted()
     made, token = await invited(paper, DEV)
+    about = {"name": "Boris", "user_name": "Eve Adams", "groups": [DEV]}
+    assert await paper.noted() == [
+        Noted("telegram:2001", "invitation.make", f"invitation:{made.id}", about)
+    ]
+    await posted(paper, made)
     await paper.forget()
     await paper.by(await paper.actor(EVE), joining.use_invitation, token)
     person = await paper.person(EVE)
@@ -56,6 +87,7 @@ async def test_it_puts_one_person_on_the_list_by_its_name_and_into_its_groups(pa
     assert await paper.heard() == [
         notice(EVE, Notice.ACCESS_GIVEN),
         to(EVE, OutboxKind.MENU, {}),
+        changes(made),
         notice(BORIS, Notice.INVITATION_USED, name="Eve Adams", id=EVE),
     ]
     used, *rest = await paper.noted()
@@ -138,7 +170,12 @@ async def test_an_admin_who_is_removed_takes_their_invitations_along(paper: Pape
     await paper.by(OPERATOR, people.allow, BORIS, "Boris")
     made, _ = await invited(paper)
     other, _ = await invited(paper, by=CLARA)
+    await posted(paper, made)
+    await paper.forget()
     await paper.by(OPERATOR, people.remove, BORIS)
+    assert changes(made) in await paper.heard()
+    withdrawn = [row.subject for row in await paper.noted() if row.action == "invitation.withdraw"]
+    assert withdrawn == [f"invitation:{made.id}"]
     assert await state(paper, made) is InvitationState.WITHDRAWN
     assert await state(paper, other) is InvitationState.OPEN
 
@@ -174,25 +211,14 @@ async def test_the_link_is_stored_nowhere(paper: Paper, tmp_path: Path) -> None:
 
 async def test_a_withdrawn_one_is_dead_and_its_message_says_so(paper: Paper) -> None:
     made, token = await invited(paper)
-    async with paper.database.writing() as tx:
-        await tx.posted.remember(
-            PostedMessage(
-                chat_id=BORIS,  # type: ignore[arg-type]
-                message_id=7,
-                kind=OutboxKind.INVITATION,
-                subject=str(made.id),
-                posted_at=paper.now,
-            )
-        )
+    await posted(paper, made)
     clara = await paper.actor(CLARA)
     await paper.forget()
     await paper.by(clara, invitations.withdraw, made.id)
-    assert await paper.heard() == [
-        to(
-            BORIS,
-            OutboxKind.EDIT,
-            {"kind": OutboxKind.INVITATION, "subject": str(made.id), "message": 7},
-        )
+    assert await paper.heard() == [changes(made)]
+    about = {"name": "Clara", "user_name": "Eve Adams"}
+    assert await paper.noted() == [
+        Noted("telegram:2002", "invitation.withdraw", f"invitation:{made.id}", about)
     ]
     await over(paper, EVE, token)
     values = await paper.refuses(clara, Refusal.INVITATION_CLOSED, invitations.withdraw, made.id)
@@ -232,6 +258,11 @@ async def test_a_name_and_groups_that_are_there(paper: Paper) -> None:
     # One word is a name, whatever groups there are.
     assert await paper.do(invitations.named_in, "Dev") == ("Dev", [])
     assert await paper.do(invitations.named_in, "") == ("", [])
+    assert await paper.do(invitations.named_in, "Eve Dev Adams") == ("Eve Dev Adams", [])
+    # It lets in for as long as they are on the list: no time is given with it.
+    told = await paper.refused(Refusal.INVITE_HAS_NO_END, invitations.named_in, "Eve Adams 3d Dev")
+    assert told == {"name": "Eve Adams"}
+    assert await paper.do(invitations.new_link, InvitationId(99)) is None
 
 
 async def test_the_bot_itself_is_nobody_to_invite(paper: Paper) -> None:

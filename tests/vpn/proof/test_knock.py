@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from demo.lab.network import NetLab
 from tests.folders import open_folder
+from tests.hanging import PATIENCE_S
 from tests.netns import inside
 from tests.vpn.kit import Company, make_spec
 from tests.vpn.running import IN_THE_LAB, Running, run_server
@@ -21,7 +22,6 @@ from vpn.values import Protocol
 pytestmark = IN_THE_LAB
 # How long a silence is listened to; who is answered waits for nothing, and has time.
 _SILENCE_S, _ANSWERED_S = 2, 30
-_PATIENCE_S = 60
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -60,7 +60,7 @@ async def test_who_may_come_in_is_taken_and_takes_leave(running: Running) -> Non
 
     assert devices() == before
     # Seconds after it was told, OpenVPN forgets a client; one that falls silent, after minutes.
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + PATIENCE_S
     while issued.target.common_name in await running.company.live.connected():
         assert time.monotonic() < end
         await asyncio.sleep(0.2)

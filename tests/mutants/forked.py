@@ -1,0 +1,147 @@
+"""Tries changes where all tests have just run: in forks of that process, which has all imported.
+
+In a fork the changed function has other code, and the tests that came past it run until one fails.
+That takes a second where a pytest of its own takes ten. Several such processes, each with other
+tests, share the changes: what one has noticed the others leave.
+"""
+
+import importlib
+import json
+import os
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import pytest
+
+from tests.mutants.points import Point
+
+# What to try, and for each number a file with the test that noticed it, in this folder.
+_WHERE = "VPNBOT_MUTANTS_TRIED"
+_CHANGES = "changes.json"
+# Those that come past the fewest of the changes, before all others.
+_CLOSEST = 20
+
+
+def prepare(folder: Path, root: Path, changes: Mapping[int, tuple[Point, Iterable[str]]]) -> None:
+    """Says what is to be tried: each with the files of tests that may notice it.
+
+    Args:
+        root: of the project, as it is without any marks.
+    """
+    listed = {number: (asdict(point), [*files]) for number, (point, files) in changes.items()}
+    (folder / _CHANGES).write_text(json.dumps([str(root), listed]))
+
+
+def environment(folder: Path, *, backwards: bool) -> dict[str, str]:
+    """What tells a pytest of the folder, and from which end it begins."""
+    return {_WHERE: f"{'-' if backwards else '+'}{folder}"}
+
+
+def noticed(folder: Path) -> dict[int, str]:
+    """The test that failed, for each that was noticed."""
+    return {int(path.name): path.read_text() for path in folder.iterdir() if path.name.isdecimal()}
+
+
+def try_all(past: Mapping[int, Sequence[pytest.Item]]) -> Iterator[int]:
+    """Tries each change; gives those that can't be tried so.
+
+    Args:
+        past: the tests that come past each.
+    """
+    order, folder = os.environ[_WHERE][0], Path(os.environ[_WHERE][1:])
+    root, listed = json.loads((folder / _CHANGES).read_text())
+    many: dict[str, int] = {}
+    for item in (item for items in past.values() for item in items):
+        many[item.nodeid] = many.get(item.nodeid, 0) + 1
+    for text, (fields, files) in sorted(listed.items(), reverse=order == "-"):
+        point = Point(**fields | {key: tuple(fields[key]) for key in ("node", "span")})
+        items = [item for item in past.get(int(text), ()) if item.location[0] in files]
+        if (function := _function(point)) is None:
+            yield int(text)
+            continue
+        code = _code_of(point.applied((Path(root) / point.path).read_text()), function)
+        if code is None:
+            yield int(text)
+            continue
+        closest = sorted(items, key=lambda item: many[item.nodeid])[:_CLOSEST]
+        items = [item for item in items if item in closest] + [
+            item for item in items if item not in closest
+        ]
+        verdict = folder / text
+        while items and not verdict.exists():
+            failed = _failing(items, function, code)
+            if failed is None:
+                break
+            # It may fail by itself when it runs again.
+            if _failing(items[failed : failed + 1], function, function.__code__) is None:
+                verdict.write_text(f"FAILED {items[failed].nodeid}")
+            items = items[failed + 1 :]
+
+
+def _failing(items: Sequence[pytest.Item], function: FunctionType, code: CodeType) -> int | None:
+    """Which of these tests fails first with the function as it is told here."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        status = 1
+        with suppress(BaseException):
+            os.setsid()
+            function.__code__ = code
+            status = _run(items, writing)
+        os._exit(status)
+    _, status = os.waitpid(pid, 0)
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)  # what the tests have left behind
+    # That may have the pipe open still; what was written is in it.
+    os.set_blocking(reading, False)
+    begun = os.read(reading, len(items))
+    os.close(reading)
+    os.close(writing)
+    return None if status == 0 else max(len(begun) - 1, 0)
+
+
+def _run(items: Sequence[pytest.Item], writing: int) -> int:
+    """One byte for each test that begins; 0 where none fails."""
+    for descriptor in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+    for number, item in enumerate(items):
+        os.write(writing, b".")
+        before = item.session.testsfailed
+        following = items[number + 1] if number + 1 < len(items) else None
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if item.session.testsfailed > before:
+            return 1
+    return 0
+
+
+def _function(point: Point) -> FunctionType | None:
+    """The function that a change is made in; None where it is in none, or in one out of reach."""
+    found: Any = importlib.import_module(point.path.removesuffix(".py").replace("/", "."))
+    for name in point.within.split("."):
+        found = vars(found).get(name)
+        if not isinstance(found, type):
+            break
+    for inner in ("__func__", "fget", "func", "__wrapped__"):
+        found = getattr(found, inner, found)
+    return found if isinstance(found, FunctionType) else None
+
+
+def _code_of(source: str, function: FunctionType) -> CodeType | None:
+    """What a function is in another version of its file, whose lines are the same."""
+    old = function.__code__
+
+    def walk(code: CodeType) -> Iterator[CodeType]:
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                yield constant
+                yield from walk(constant)
+
+    for code in walk(compile(source, old.co_filename, "exec", dont_inherit=True)):
+        if (code.co_qualname, code.co_firstlineno) == (old.co_qualname, old.co_firstlineno):
+            return code if code.co_freevars == old.co_freevars else None
+    return None
