@@ -272,9 +272,7 @@ def raw_moves(update: Any, groups: Collection[int | None]) -> bool:
 
 
 def _moved(message: Message) -> GroupMoved | None:
-    """What is said of it in the group that was, and in the supergroup that is."""
-    if message.chat.type == Chat.PRIVATE:
-        return None
+    """What is said of it in the group that was, and in the supergroup that is; of no other chat."""
     before, now = _group_id(message.migrate_from_chat_id), _group_id(message.chat.id)
     if before is None:
         before, now = now, _group_id(message.migrate_to_chat_id)

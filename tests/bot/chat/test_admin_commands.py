@@ -250,6 +250,13 @@ async def test_who_or_what_is_revoked(desk: Desk) -> None:
     assert await desk.counts() == (2, 0)
 
 
+async def test_whoever_has_nothing_is_not_called_unknown(desk: Desk) -> None:
+    await hire(desk, KARL, "Karl")
+    assert await desk.says(BORIS, "/revoke Kar") == [fill(words.NOBODY_HAS, who="Kar")]
+    await hire(desk, EVE, "Karl")
+    assert await desk.says(BORIS, "/revoke Karl") == [fill(words.NOBODY_HAS, who="Karl")]
+
+
 async def test_certificates_of_one_name_are_told_apart_by_their_end(desk: Desk) -> None:
     await desk.gate.take_over()
     await desk.new()
