@@ -32,7 +32,7 @@ from bot.texts import requests as request_words
 from bot.texts.fill import fill, moment
 from storage.devices import Device
 from storage.group_records import Group, GroupName
-from storage.records import EndReason, OutboxKind, Request
+from storage.records import EndReason, GrantId, OutboxKind, Request
 from tests.bot.access.kit import (
     ANNA,
     BERLIN,
@@ -69,10 +69,10 @@ async def last_line(paper: Paper, request: Request) -> str:
     return (await card(paper, request))[0].splitlines()[-1]
 
 
-async def below(paper: Paper, grant_id: str) -> list[str]:
+async def below(paper: Paper, grant_id: GrantId) -> list[str]:
     """What stands below a profile that has ended."""
     async with paper.database.reading() as tx:
-        grant = await tx.grants.get(grant_id)  # type: ignore[arg-type]
+        grant = await tx.grants.get(grant_id)
         assert grant is not None
         view = await cards.caption_over(paper.case(tx, THE_BOT), grant)
     return view.text.splitlines()

@@ -23,6 +23,7 @@ from bot.process.clock import since_boot, utc_now
 from demo.api.faults import Fault, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from storage.key_records import KeyChoice, KeyWay
 from storage.outbox import Done, Later
 from storage.records import ChatId, EndReason, Grant, GrantState, OutboxItem, OutboxKind
 from tests.bot.chat.rows import conclude
@@ -212,3 +213,35 @@ async def test_whoever_is_paused_gets_nothing_until_they_are_back(
         kept = await tx.grants.get(grant.id)
     assert kept is not None
     assert kept.state is state
+
+
+class Maker:
+    """Notes what is wanted of it, and makes nothing, as of a grant that was ended meanwhile."""
+
+    def __init__(self) -> None:
+        self.wanted: list[tuple[bool, KeyWay, str | None]] = []
+
+    async def make(
+        self, _grant: Grant, *, archive: bool, way: KeyWay, public_key: str | None
+    ) -> None:
+        self.wanted.append((archive, way, public_key))
+
+
+@pytest.mark.parametrize(
+    ("way", "key"), [(KeyWay.PLAIN, None), (KeyWay.LOCKED, None), (KeyWay.OWN, "a public key")]
+)
+async def test_a_profile_is_made_as_its_owner_wants_it(
+    core: Core, way: KeyWay, key: str | None
+) -> None:
+    """And what could not be made is looked at again."""
+    _, _, item = await left_behind(core, GrantState.RESERVED)
+    now = core.clock()
+    own = replace(core, clock=lambda: now, rules=replace(core.rules, key_ways=(way,)))
+    async with core.database.writing() as tx:
+        await tx.keys.choose(KeyChoice(ANNA, KeyWay.OWN, now, "a public key"))
+    maker: Any = Maker()
+    nobody: Any = None
+    delivery = ChatDelivery(nobody, own, Delivery(own, maker, nobody), nobody, archives=True)
+    first = replace(item, payload=item.payload | {"round": 0})
+    assert await delivery.deliver(first) == Later(now, item.attempts)
+    assert maker.wanted == [(True, way, key)]
