@@ -210,12 +210,12 @@ def _files(
         for one in file.certificates:
             if not is_revoked and name in (None, one.serial):
                 continue
-            is_ours = not one.is_self_issued and names_key_of(one, authority)
-            if not is_ours:
+            if one.is_self_issued or not names_key_of(one, authority):
                 strange.add(path)
-            elif is_revoked:
+                continue
+            if is_revoked:
                 filed.setdefault(one.serial, path)
-            if is_ours and name is not None:
+            if name is not None:
                 named[one.serial].add(name)
     for path, serial in places.revoked_by_name():
         # A certificate of another CA, which lies there, has a serial of that CA's.

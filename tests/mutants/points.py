@@ -22,7 +22,8 @@ _TURNED = {
 # What is logged is for whoever looks for a cause; no promise hangs on it.
 _LOGGED = re.compile(r"(await )?(log|logger)\.")
 _Span = tuple[int, int]
-_HERE = "(__import__('tests.mutants.here', fromlist=['here']).here(%d) or ("
+# Not by an `or`: what is awaited behind one in a `try` may fail past its `except` (CPython 3.11).
+_HERE, _DONE = "(__import__('tests.mutants.here', fromlist=['here']).here(%d), (", "))[1]"
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,10 @@ def marked(source: str, points: Mapping[int, Point]) -> str:
     inserted = [
         piece
         for number, point in points.items()
-        for piece in ((point.node[0], _HERE % number), (point.node[1], "))"))
+        for piece in ((point.node[0], _HERE % number), (point.node[1], _DONE))
     ]
     # From the end on, so that places stay; what ends at a place ends before another begins there.
-    for place, words in sorted(inserted, key=lambda piece: (piece[0], piece[1] != "))"))[::-1]:
+    for place, words in sorted(inserted, key=lambda piece: (piece[0], piece[1] != _DONE))[::-1]:
         source = source[:place] + words + source[place:]
     return source
 

@@ -1,8 +1,10 @@
 """What is made wrong, and that nothing else is."""
 
 import ast
+import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 from tests.mutants.points import marked, points
 
@@ -59,5 +61,19 @@ def test_a_marked_file_says_what_it_comes_past_and_does_the_same() -> None:
         source = (root / file).read_text()
         text = marked(source, dict(enumerate(every)))
         compile(text, file, "exec")
-        unmarked = re.sub(r"\(__import__\(.*?\)\.here\(\d+\) or \(", "((", text)
+        unmarked = re.sub(r"\(__import__\(.*?\)\.here\(\d+\), \(", "((", text).replace(
+            "))[1]", "))"
+        )
         assert ast.dump(ast.parse(unmarked)) == ast.dump(ast.parse(source))
+
+
+async def test_what_fails_where_it_is_marked_is_caught_as_ever(tmp_path: Path) -> None:
+    source = (
+        "async def take(one):\n    try:\n        await one()\n    except OSError:\n        pass\n"
+    )
+    (tmp_path / "one.py").write_text(source)
+    names: dict[str, Any] = {}
+    exec(marked(source, dict(enumerate(points(tmp_path, "one.py")))), names)
+    failed = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(failed.set_exception, OSError())
+    await names["take"](lambda: failed)

@@ -1,5 +1,6 @@
 """A CA made once: its files cost a second of key derivation, so each test gets a copy."""
 
+import os
 import secrets
 import shutil
 from pathlib import Path
@@ -73,3 +74,18 @@ def ec_pki(tmp_path_factory: pytest.TempPathFactory) -> EasyRsa:
 @pytest.fixture(scope="session")
 def easyrsa2(tmp_path_factory: pytest.TempPathFactory) -> EasyRsa2:
     return make_easyrsa2(tmp_path_factory.mktemp("easyrsa2"))
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bytes]]:
+    """What a power cut leaves from now on: each folder, and each file with what is in it."""
+    safe: list[tuple[Path, bytes]] = []
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        fsync(handle)
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        safe.append((path, b"" if path.is_dir() else path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return safe

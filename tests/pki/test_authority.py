@@ -6,7 +6,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki.authority import CLOCK_LAG, Authority, IssuedCertificate
@@ -88,6 +92,49 @@ def test_times_that_make_no_sense(
 def test_names_that_do_not_fit(authority: Authority, name: str) -> None:
     with pytest.raises(ValueError, match="length"):
         client(authority, name)
+
+
+@pytest.mark.parametrize(
+    "key", [ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)]
+)
+@pytest.mark.parametrize(("exact", "begins"), [(False, NOW - CLOCK_LAG), (True, NOW)])
+def test_a_key_that_stays_with_its_owner(
+    authority: Authority, key: CertificateIssuerPrivateKeyTypes, exact: bool, begins: datetime
+) -> None:
+    number = serial()
+    pem = authority.certify_client(
+        public_pem(key),
+        common_name="anna-1",
+        serial=number,
+        not_before=NOW,
+        not_after=NOW + WEEK,
+        exact=exact,
+    )
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    assert certificate.public_key() == key.public_key()
+    assert certificate.subject.rfc4514_string() == "CN=anna-1"
+    assert certificate.serial_number == number
+    ends = certificate.not_valid_after_utc
+    assert (certificate.not_valid_before_utc, ends) == (begins, NOW + WEEK)
+    assert usages(certificate) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    certificate.verify_directly_issued_by(authority.certificate)
+
+
+def test_a_key_of_another_kind_is_certified_for_nobody(authority: Authority) -> None:
+    pem = public_pem(ed25519.Ed25519PrivateKey.generate())
+    with pytest.raises(TypeError, match="kind of key"):
+        authority.certify_client(
+            pem, common_name="a", serial=serial(), not_before=NOW, not_after=NOW + WEEK
+        )
+
+
+def public_pem(key: CertificateIssuerPrivateKeyTypes) -> str:
+    public = key.public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def usages(certificate: x509.Certificate) -> list[x509.ObjectIdentifier]:
+    return list(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
 
 
 def test_a_crl_needs_to_know_the_hour(authority: Authority) -> None:
@@ -244,8 +291,7 @@ def test_a_server_keeps_its_subject_and_its_kind_of_key(
         authority.renew_server(before, serial=serial(), not_before=NOW, not_after=NOW + WEEK)
     )
     assert renewed.subject == before.subject
-    usage = renewed.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    assert usages(renewed) == [ExtendedKeyUsageOID.SERVER_AUTH]
     new, old = renewed.public_key(), before.public_key()
     assert new != old
     assert (f"RSA {new.key_size}" if isinstance(new, rsa.RSAPublicKey) else curve(new)) == kind

@@ -180,6 +180,14 @@ class TestDamaged:
             read_crl(pem, authority.certificate)
         assert crl_number(pem) is None
 
+    def test_with_a_number_that_no_counter_reaches(self, authority: Authority) -> None:
+        last = authority.sign_crl(number=2**62 - 1, revocations=[], now=NOW)
+        assert read_crl(last, authority.certificate).number == 2**62 - 1
+        with pytest.raises(DamagedCrl, match="too high"):
+            read_crl(
+                authority.sign_crl(number=2**62, revocations=[], now=NOW), authority.certificate
+            )
+
     def test_without_an_end(self, authority: Authority) -> None:
         pem = authority.sign_crl(number=1, revocations=[], now=NOW)
         with pytest.raises(DamagedCrl, match="no end"):

@@ -175,6 +175,17 @@ class TestSerials:
         assert "revoked under another serial, 7f" in finding.detail
         assert told(pki, PkiFindingCode.NOT_IN_INDEX) == []
 
+    def test_another_name_of_the_same_end_is_not_meant(self, keys: EasyRsa2) -> None:
+        for name in ("bert", "anni"):
+            keys.issue(name, "-enddate", "20620101000000Z")
+        keys.revoke("bert")
+        for path in (keys.folder / "bert.crt", keys.folder / "0B.pem"):
+            path.unlink()
+        change(keys.folder, "anni", lambda _: None)
+        pki = read(keys.folder)
+        assert [(each.serial, each.revoked_at) for each in pki.lost] == [(12, None)]
+        assert [f.names for f in told(pki, PkiFindingCode.NOT_IN_INDEX)] == [("anni",)]
+
     def test_a_later_certificate_of_the_name_is_not_meant(self, keys: EasyRsa2) -> None:
         """The one that was revoked is gone, and the later one's row is lost."""
         for path in (keys.folder / "gone.crt", keys.folder / "0A.pem"):
@@ -229,6 +240,10 @@ class TestFolders:
         assert serial in {entry.serial for entry in pki.revocations}
         (finding,) = told(pki, PkiFindingCode.REVOKED_ONLY_BY_FOLDER)
         assert (finding.names, finding.serials) == ((), (serial,))
+
+    def test_without_the_folder_the_index_will_do(self, copy: Path) -> None:
+        shutil.rmtree(copy / "revoked")
+        assert is_out(read(copy), "bob")
 
     def test_a_certificate_that_cannot_be_read_has_its_name(self, copy: Path) -> None:
         serial = serial_of(copy, "anna")

@@ -13,7 +13,7 @@ from pki.crl import RevocationReason
 from pki.easyrsa import EasyRsaPki, PkiFinding, PkiFindingCode, Purpose, read_pki
 from tests.easyrsa import NEEDS_EASYRSA, EasyRsa
 from tests.pki.easyrsa_pkis import OLD_PASSPHRASE, EasyRsa2, as_openssl, copied
-from tests.pki.tools import openssl
+from tests.pki.tools import client, openssl
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -260,10 +260,11 @@ class TestFiles:
 
     def test_a_certificate_of_nobody_here(self, keys: EasyRsa2, authority: Authority) -> None:
         """Neither another CA's, nor our own once more, can be let in by it."""
-        issued = authority.certificate_pem
-        (keys.folder / "stranger.crt").write_text(issued)
+        (keys.folder / "stranger.crt").write_text(authority.certificate_pem)
+        (keys.folder / "theirs.crt").write_text(client(authority).certificate_pem)
         shutil.copy(keys.folder / "ca.crt", keys.folder / "ca-copy.crt")
-        assert codes(read(keys.folder)) == []
+        pki = read(keys.folder)
+        assert (codes(pki), pki.lost) == ([], ())
 
     def test_a_ca_below_this_one(self, keys: EasyRsa2) -> None:
         keys.issue("sub", "-extensions", "v3_ca")
@@ -316,6 +317,15 @@ class TestCrl:
         found = only(read(keys.folder), PkiFindingCode.CRL_MISSING)
         assert found.names == ("plain", "held", "stolen", "broken", "gone")
         assert found.serials == (6, 7, 8, 9, 10)
+
+    def test_for_who_is_over_none_is_needed(self, keys: EasyRsa2) -> None:
+        (keys.folder / "crl.pem").unlink()
+        last = read(keys.folder).entries[-1]
+        found = only(
+            read(keys.folder, last.not_after - timedelta(seconds=1)), PkiFindingCode.CRL_MISSING
+        )
+        assert "gone" in found.names
+        assert told(read(keys.folder, last.not_after), PkiFindingCode.CRL_MISSING) == []
 
     def test_there_is_none_and_none_is_needed(self, tmp_path: Path) -> None:
         fresh = EasyRsa2(tmp_path / "keys")

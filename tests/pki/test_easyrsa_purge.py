@@ -65,6 +65,18 @@ def test_of_easyrsa3_in_every_folder(rsa_pki: EasyRsa, tmp_path: Path) -> None:
     assert not (copy / "anna.creds").exists()
 
 
+def test_no_power_cut_brings_a_key_back_and_no_handle_stays_open(
+    keys: Path, synced: list[tuple[Path, bytes]]
+) -> None:
+    inner = keys / "inline/private"
+    inner.mkdir(parents=True)
+    shutil.copy(keys / "anna.key", inner)
+    open_before = len([*Path("/proc/self/fd").iterdir()])
+    purge_client_keys(keys, (keys / "anna.key", inner / "anna.key"))
+    assert [path for path, _ in synced] == [keys, inner]
+    assert len([*Path("/proc/self/fd").iterdir()]) == open_before
+
+
 def test_nothing_to_remove(keys: Path) -> None:
     before = files(keys)
     purge_client_keys(keys, ())

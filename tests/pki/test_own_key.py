@@ -21,9 +21,11 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pki.der import SEQUENCE, element, elements
 from pki.own_key import MOST_BYTES, Unfit, UnfitRequest, requested_key
 
 EC = ec.generate_private_key(ec.SECP256R1())
+LONG = rsa.generate_private_key(65537, 2048)
 SHA256 = hashes.SHA256()
 OURS = ((NameOID.COMMON_NAME, "vpn"),)
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -32,7 +34,7 @@ Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 def request(
     key: Key = EC,
     names: tuple[tuple[x509.ObjectIdentifier, str], ...] = OURS,
-    digest: hashes.SHA256 | None = SHA256,
+    digest: hashes.SHA224 | hashes.SHA256 | None = SHA256,
     extension: x509.ExtensionType | None = None,
 ) -> x509.CertificateSigningRequest:
     subject = x509.Name([x509.NameAttribute(oid, value) for oid, value in names])
@@ -63,8 +65,7 @@ def test_good_ones_give_their_public_key() -> None:
     assert requested_key(request().public_bytes(Encoding.DER)) == spki(EC)
     assert requested_key(pem(request(names=()))) == spki(EC)
     assert requested_key(b"\xef\xbb\xbf" + pem(request()).replace(b"\n", b"\r\n")) == spki(EC)
-    long = rsa.generate_private_key(65537, 2048)
-    assert requested_key(pem(request(long))) == spki(long)
+    assert requested_key(pem(request(LONG))) == spki(LONG)
 
 
 def test_one_that_openssl_makes_is_good(tmp_path: Path) -> None:
@@ -91,6 +92,28 @@ def test_keys_that_are_weak_or_that_clients_do_not_know(key: Key, why: Unfit) ->
 
 def test_other_kinds_of_keys_and_signatures() -> None:
     assert refusal(pem(request(ed25519.Ed25519PrivateKey.generate(), digest=None))) is Unfit.KIND
+    assert refusal(pem(request(digest=hashes.SHA224()))) is Unfit.KIND
+
+
+@pytest.mark.parametrize(("bits", "why"), [(4096, Unfit.SIGNATURE), (4097, Unfit.LONG)])
+def test_the_longest_key(bits: int, why: Unfit) -> None:
+    """Nobody waits for such a one to be made: it is put into another's request."""
+    number = (1 << bits) - 1
+    key = rsa.RSAPublicNumbers(65537, number).public_key()
+    public = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ((_, body),) = elements(request(LONG).public_bytes(Encoding.DER))
+    (_, asked), *signed = elements(body)
+    version, subject, _, attributes = elements(asked)
+    fields = (element(*version), element(*subject), public, element(*attributes))
+    forged = element(SEQUENCE, element(SEQUENCE, *fields), *(element(*each) for each in signed))
+    assert refusal(forged) is why
+
+
+def test_the_largest_file() -> None:
+    made = pem(request())
+    whole = b"x" * (MOST_BYTES - len(made) - 1) + b"\n" + made
+    assert requested_key(whole) == spki(EC)
+    assert refusal(b"x" + whole) is Unfit.TOO_LARGE
 
 
 @pytest.mark.parametrize(
@@ -98,6 +121,7 @@ def test_other_kinds_of_keys_and_signatures() -> None:
     [
         ((NameOID.COMMON_NAME, "anna"),),
         ((NameOID.COMMON_NAME, "vpn"), (NameOID.COMMON_NAME, "boris-k3m9")),
+        OURS + OURS,
         ((NameOID.ORGANIZATION_NAME, "vpn"),),
         ((NameOID.COMMON_NAME, "vpn\u200b"),),
     ],

@@ -62,6 +62,13 @@ def test_the_first_version_is_still_read() -> None:
     assert unseal(old, passphrase=PASSPHRASE, context=CONTEXT) == PLAIN
 
 
+def test_nothing_is_something_to_be_sealed() -> None:
+    empty = seal(
+        b"", passphrase=PASSPHRASE, random_bytes=secrets.token_bytes, context=CONTEXT, rounds=1
+    )
+    assert unseal(empty, passphrase=PASSPHRASE, context=CONTEXT) == b""
+
+
 @pytest.mark.parametrize("rounds", [0, 6_000_001, 2**32 - 1])
 def test_a_cost_that_nobody_would_pay(sealed: bytes, rounds: int) -> None:
     altered = with_checksum(sealed[:12] + rounds.to_bytes(4) + sealed[16:-CHECKSUM])

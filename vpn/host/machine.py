@@ -35,9 +35,14 @@ _LISTENS = "0A"
 
 def clock_findings(shown: datetime | None, now: datetime) -> list[Finding]:
     """Whether the server's clock differs, by how much, and what that does."""
-    if shown is None or abs(shown - now) <= SAME:
+    if shown is None:
         return []
-    direction = "ahead of" if shown > now else "behind"
+    if shown - now > SAME:
+        direction = "ahead of"
+    elif now - shown > SAME:
+        direction = "behind"
+    else:
+        return []
     refuses = now - CRL_BACKDATE > shown or shown > now + CRL_LIFETIME - _OLDEST_LIST
     effect = ", so far that it lets nobody in" if refuses else ""
     detail = (
@@ -78,11 +83,11 @@ async def room_left(host: ServerHost, path: str) -> int | None:
     # Files in all and free, blocks for other accounts than root, their size.
     asked = await host.run(("stat", "--file-system", "--format=%c %d %a %S", full))
     figures = asked.lines[-1].split() if asked.lines else []
-    if asked.status != 0 or len(figures) != len("cdaS") or not all(map(str.isdecimal, figures)):
+    if asked.status != 0 or not all(map(str.isdecimal, figures)):
         raise HostError(f"Nobody can tell how much room is left at {quote(full)}: {asked.reason}")
     try:
         files, free_files, blocks, size = map(int, figures)
-    except ValueError as error:  # of more digits than Python reads
+    except ValueError as error:  # too few, or of more digits than Python reads
         raise HostError(f"Nobody can tell how much room is left at {quote(full)}.") from error
     # Some file systems have no count of files.
     return 0 if files and not free_files else blocks * size

@@ -26,8 +26,6 @@ CRL_NOT_USED = (
 
 
 _PEM_BEGIN = b"-----BEGIN "
-# RFC 5280, 5.2.3: twenty octets.
-_NUMBER_BITS = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +106,8 @@ async def look_at_crl(
             f"CRL {facts.number} lies there, and CRL {published} was published; publish it again."
         )
         findings.append(Finding(FindingCode.CRL_PUT_BACK, detail))
-    is_last = facts.number == published or (
-        alone and published is not None and facts.number > published
+    is_last = published is not None and (
+        facts.number >= published if alone else facts.number == published
     )
     if is_last and digest not in (None, digest_of(pem)):
         detail = f"{layout.shown(path)} isn't as it was put there; publish the CRL again."
@@ -157,7 +155,7 @@ def _not_ours(pem: bytes, issuers: Issuers, now: datetime) -> list[Finding]:
 def _unchecked(pem: bytes) -> CrlFacts:
     """What the file claims; its entries are left out, because nothing vouches for them."""
     number = crl_number(pem)
-    if number is None or number.bit_length() > _NUMBER_BITS:
+    if number is None:
         raise DamagedCrl("The file isn't a whole CRL with a number; publish it again.")
     crl = x509.load_pem_x509_crl(pem)
     if crl.next_update_utc is None:

@@ -150,7 +150,7 @@ class LiveServer:
         """Who is connected, and what else it says of itself; or why nothing is known."""
         try:
             async with self.talk() as management:
-                await management.say_ahead((PID, STATUS))
+                management.say_ahead((PID, STATUS))
                 pid, sessions = await management.pid(), await management.status()
                 return Answer(pid, sessions, management.server_time)
         except ManagementError as error:

@@ -128,7 +128,6 @@ class Management:
             if prompt != _PASSWORD_PROMPT:
                 raise ManagementNonsense("The management interface didn't ask for its password.")
             self._writer.write(password + b"\n")
-            await self._writer.drain()
             # A wrong one is followed by the same question again, without a line's end.
             answer = await self._reader.readexactly(len(_SUCCESS))
         except (asyncio.IncompleteReadError, OSError) as error:
@@ -146,13 +145,13 @@ class Management:
         if not line.startswith(_GREETING):
             raise ManagementNonsense(f"The greeting isn't OpenVPN's: {_excerpt(line)}")
 
-    async def say_ahead(self, commands: Iterable[str]) -> None:
+    def say_ahead(self, commands: Iterable[str]) -> None:
         """Says at once what is asked next, in this order: one way there and back for all of it.
 
         OpenVPN does one after the other.
         """
         self._ahead += commands
-        await self._say(*self._ahead)
+        self._say(*self._ahead)
 
     async def pid(self) -> int:
         """The process id of the server."""
@@ -242,7 +241,7 @@ class Management:
 
     async def _log(self) -> AsyncIterator[str]:
         """What the log has: nothing where OpenVPN keeps none for this."""
-        await self._say(LOG)
+        self._say(LOG)
         for _ in range(LINES):
             line = await self._reply(_LOG_LINE_BYTES)
             if line == _END or line.startswith("ERROR: "):
@@ -254,15 +253,12 @@ class Management:
         if self._ahead:
             assert self._ahead.popleft() == command
         else:
-            await self._say(command)
+            self._say(command)
         return await self._reply()
 
-    async def _say(self, *commands: str) -> None:
-        try:
-            self._writer.write("".join(f"{command}\n" for command in commands).encode())
-            await self._writer.drain()
-        except OSError as error:
-            raise ManagementGone("The management interface closed the connection.") from error
+    def _say(self, *commands: str) -> None:
+        """So little that it is not waited for; that the connection has gone, the answer tells."""
+        self._writer.write("".join(f"{command}\n" for command in commands).encode())
 
     async def _reply(self, most: int = LINE_BYTES) -> str:
         """The next line that is no notification; those may come at any moment."""

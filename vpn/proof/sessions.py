@@ -114,14 +114,14 @@ async def _cut_until_gone(
         # So many at once that neither side waits for the other to read.
         ahead = [*map(kill_command, shown), STATUS] if len(shown) <= _AHEAD else []
         if result.pid is None:
-            await management.say_ahead([PID, *ahead])
+            management.say_ahead([PID, *ahead])
             result.pid = await management.pid()
         elif ahead:
-            await management.say_ahead(ahead)
+            management.say_ahead(ahead)
         for name, as_shown in zip(names, shown, strict=True):
             result.cut[name] += await management.kill(as_shown)
         sessions = await management.status()
-        if others and not halted:
+        if not halted:
             halted = await _halt(management, others, sessions, result)
         result.left = _still_on(targets, sessions)
         to_kill = {target for target in result.left if target.can_be_killed}

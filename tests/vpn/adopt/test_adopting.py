@@ -292,6 +292,21 @@ class TestCutsWithoutAServer:
         assert codes(proof) == ["no_management", "crl_not_used"]
         assert await live.list_in_place([operator.authority.certificate], unless=None) is None
 
+    @pytest.mark.parametrize("why", [None, "The CA's key is locked."])
+    async def test_without_a_list_that_is_said(self, home: Path, why: str | None) -> None:
+        operator = Operator(home, USUAL + LOCKS)
+        operator.write("ccd/anna", "")
+        live = await operator.live()
+        (proof,) = await live.cut(
+            [operator.certificate("x")[0]],
+            crl_pem=None,
+            issuers=[operator.authority.certificate],
+            now=now,
+            no_crl=why,
+        )
+        assert codes(proof) == ["crl_old", "crl_not_written", "no_management"]
+        assert proof.findings[1].detail == (why or "There is no CRL.")
+
     async def test_another_configuration_than_the_adopted_one(self, home: Path) -> None:
         operator = Operator(home, USUAL + LOCKS)
         operator.write("ccd/anna", "")
@@ -394,6 +409,26 @@ class TestAdmission:
         await live.admit(CommonName("anna-k7f3qz2m"), IPv4Address(address) if address else None)
         file = home / "ccd/anna-k7f3qz2m"
         assert (file.read_text() if file.exists() else None) == text
+
+    async def test_leaves_no_address_of_before(self, home: Path) -> None:
+        operator = Operator(home, USUAL + LOCKS.replace("ccd-exclusive\n", ""))
+        operator.write("ccd/.keep", "")
+        live = await operator.live()
+        anna = CommonName("anna-k7f3qz2m")
+        for address in (IPv4Address("10.78.0.9"), None, None):
+            await live.admit(anna, address)
+            assert (home / "ccd/anna-k7f3qz2m").exists() is (address is not None)
+
+    async def test_ends_with_its_file(self, home: Path) -> None:
+        operator = Operator(home, USUAL + LOCKS)
+        operator.write("ccd/bob", "")
+        live = await operator.live()
+        await live.admit(CommonName("anna-k7f3qz2m"), None)
+        for _ in range(2):  # also where it has gone already
+            await live.dismiss(CommonName("anna-k7f3qz2m"))
+            assert [path.name for path in (home / "ccd").iterdir()] == ["bob"]
+        await (await Operator(home, USUAL).live()).dismiss(CommonName("bob"))
+        assert (home / "ccd/bob").exists()
 
     async def test_the_addresses_of_others_are_known(self, home: Path) -> None:
         operator = Operator(home, USUAL + LOCKS)

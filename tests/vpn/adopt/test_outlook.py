@@ -99,6 +99,23 @@ async def test_where_debians_units_write_it() -> None:
     assert asked == ["run/openvpn-server/status-a.log", "run/openvpn/b.status"]
 
 
+async def test_a_status_file_behind_a_link_or_gone_meanwhile(home: Path) -> None:
+    operator = Operator(home)
+    path = operator.write("status.log", FIRST)
+    (home / "link.log").symlink_to("status.log")
+    seen = await seen_in(operator, "status link.log")
+    assert seen is not None
+    assert seen.status_file == str(path)
+
+    class Forgetful(LocalHost):
+        async def read(self, path: str) -> None:
+            assert f"/{path}" == str(operator.directory / "status.log")
+
+    layout = (await operator.examine()).layout
+    facts = inspect_conf("status status.log")
+    assert await status_now(Forgetful(Path("/")), layout, facts) is None
+
+
 async def expected(operator: Operator, seen: Connected | None = None) -> Outlook:
     return outlook(seen, await operator.plan(), live={"anna"}, over={"bob"})
 
@@ -114,6 +131,7 @@ HURDLES = [
     ("server 10.78.0.0 255.255.255.0", "auth-user-pass-optional", None),
     ("server 10.78.0.0 255.255.255.0", "max-clients 2", True),
     ("server 10.78.0.0 255.255.255.0", "max-clients 3", None),
+    ("server 10.78.0.0 255.255.255.0", "max-clients many", None),
     # Two networks of four addresses, and two of them are taken.
     ("server 10.78.0.0 255.255.255.248", "topology net30", True),
     ("server 10.78.0.0 255.255.255.0", "topology net30", None),

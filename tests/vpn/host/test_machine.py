@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +14,22 @@ import pytest
 from tests.vpn.host.kit import NEEDS_ROOT, NOBODY, HostAt
 from tests.vpn.kit import now
 from vpn.errors import HostError, ManagementGone
-from vpn.host.interface import NO_PROGRAM, Ran, ServerHost
+from vpn.findings import Finding, FindingCode
+from vpn.host.interface import NO_PROGRAM, Process, Ran, ServerHost
 from vpn.host.local import LocalHost
-from vpn.host.machine import clock_findings, port_in_use, process_started_at, room_left
-from vpn.layout import MANAGEMENT_SOCKET, UnixSocket
+from vpn.host.machine import (
+    LITTLE_ROOM,
+    ccd_findings,
+    changed_since_start,
+    clock_findings,
+    port_in_use,
+    process_started_at,
+    room_findings,
+    room_left,
+    syntax_problem,
+    tcp_listener_uid,
+)
+from vpn.layout import DEPLOYED, MANAGEMENT_SOCKET, TcpPort, UnixSocket
 from vpn.values import Protocol
 
 SOCKET = UnixSocket(MANAGEMENT_SOCKET)
@@ -52,6 +65,28 @@ def test_how_far_a_clock_is_off_does_not_hang_on_a_second(seconds: float, words:
 
 
 @pytest.mark.parametrize(
+    ("seconds", "is_said", "lets_in"),
+    [
+        (60, False, True),
+        (61, True, True),
+        (-60, False, True),
+        (-61, True, True),
+        # A list begins a day before it is signed, holds for seven, and is a day old at most.
+        (-86_400, True, True),
+        (-86_401, True, False),
+        (6 * 86_400, True, True),
+        (6 * 86_400 + 1, True, False),
+    ],
+)
+def test_what_a_clock_that_is_off_does(seconds: int, is_said: bool, lets_in: bool) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    said = [finding.detail for finding in clock_findings(noon + timedelta(seconds=seconds), noon)]
+    assert len(said) == is_said
+    assert all(("lets nobody in" in detail) is not lets_in for detail in said)
+    assert clock_findings(None, noon) == []
+
+
+@pytest.mark.parametrize(
     ("protocol", "kind"),
     [(Protocol.UDP, socket.SOCK_DGRAM), (Protocol.TCP, socket.SOCK_STREAM)],
 )
@@ -73,6 +108,37 @@ async def test_a_machine_without_one_of_the_kernels_tables(
     """As `cat` says it in a language that needs many words; IPv6 is off there."""
     program("cat", 'echo "cat: /proc/net/udp6: Aucun fichier ou dossier de ce type"; exit 1')
     assert await port_in_use(local, 1194, Protocol.UDP) is False
+
+
+HERE, ANYWHERE = "0100007F:1D51", "00000000:1D51"
+
+
+@pytest.mark.parametrize(
+    ("row", "udp", "tcp", "uid"),
+    [
+        (f"0: {HERE} 0:0 0A 0:0 0:0 0 1000", True, True, 1000),
+        # Nobody listens there: a connection, or one that has just ended.
+        (f"0: {HERE} 0:0 06 0:0 0:0 0 1000", True, False, None),
+        (f"0: {ANYWHERE} 0:0 0A 0:0 0:0 0 1000", True, True, None),
+        ("0: 0100007F:1D52 0:0 0A 0:0 0:0 0 1000", False, False, None),
+        ("12 0100007F:1D51 0:0 0A 0:0 0:0 0 1000", True, True, 1000),
+        # What has too few words, or begins with no number, is no row.
+        (f"0: {HERE} 0:0 0A 0:0 0:0 0", False, False, None),
+        (f"sl {HERE} 0:0 0A 0:0 0:0 0 1000", False, False, None),
+    ],
+)
+async def test_a_port_is_found_in_the_kernels_tables(
+    local: LocalHost,
+    program: Callable[[str, str], None],
+    row: str,
+    udp: bool,
+    tcp: bool,
+    uid: int | None,
+) -> None:
+    program("cat", f"echo {row}")
+    assert await port_in_use(local, 7505, Protocol.UDP) is udp
+    assert await port_in_use(local, 7505, Protocol.TCP) is tcp
+    assert await tcp_listener_uid(local, TcpPort("127.0.0.1", 7505)) == uid
 
 
 async def test_nobody_listens_where_there_is_no_socket(
@@ -144,7 +210,10 @@ async def test_the_room_on_a_disk_is_told(host: ServerHost, open_folder: Path) -
         ("100 0 5 4096", 0),
         ("0 0 5 4096", 20_480),
         ("? ? 5 4096", None),
+        ("1 1 -1 -1", None),
         ("1 1 1 " + "9" * 5000, None),
+        ("1 1 4096", None),
+        ("100 3 5 4096; exit 1", None),
     ],
 )
 async def test_without_room_for_a_file_there_is_none(
@@ -157,6 +226,61 @@ async def test_without_room_for_a_file_there_is_none(
             await room_left(local, "live")
     else:
         assert await room_left(local, "live") == left
+
+
+@pytest.mark.parametrize(("missing", "said"), [(0, []), (1, [f"{LITTLE_ROOM // 1_000_000} MB"])])
+async def test_little_room_is_told(
+    local: LocalHost, program: Callable[[str, str], None], missing: int, said: list[str]
+) -> None:
+    program("stat", f"echo 100 3 {LITTLE_ROOM - missing} 1")
+    found = await room_findings(local, DEPLOYED)
+    details = [f"Only {room} are left on the disk of live; make room there." for room in said]
+    assert found == [Finding(FindingCode.DISK_NEARLY_FULL, detail) for detail in details]
+    assert await room_findings(local, replace(DEPLOYED, crl=None)) == []
+    assert await room_findings(local, replace(DEPLOYED, crl="gone/crl.pem")) == []
+
+
+async def test_nobody_connects_without_the_folder_of_all(
+    local: LocalHost, open_folder: Path
+) -> None:
+    ccd = open_folder / "live/ccd"
+    open_to_all = replace(DEPLOYED, exclusive=False)
+    for _ in ("missing", "a file"):
+        (found,) = await ccd_findings(local, DEPLOYED)
+        detail = "There is no folder live/ccd, so nobody can connect."
+        assert (found.code, found.detail) == (FindingCode.CCD_MISSING, detail)
+        (found,) = await ccd_findings(local, open_to_all)
+        assert found.detail.endswith("so nobody has an own address.")
+        assert await ccd_findings(local, replace(DEPLOYED, ccd=None)) == []
+        ccd.touch()
+    ccd.unlink()
+    ccd.mkdir()
+    assert await ccd_findings(local, DEPLOYED) == []
+    ccd.chmod(0o700)
+    (found,) = await ccd_findings(local, DEPLOYED)
+    assert f"chmod o+x {ccd}" in found.detail
+
+
+async def test_a_file_that_changed_at_a_process_beginning_was_read_by_it(
+    open_folder: Path,
+) -> None:
+    """Later it was not, and neither was one that went."""
+    (open_folder / "server.conf").touch()
+    facts = await LocalHost(open_folder).stat("server.conf")
+    assert facts is not None
+    changed_at = facts.changed_at
+
+    class Started(LocalHost):
+        at = changed_at
+
+        async def process(self, pid: int) -> Process:
+            return Process(f"{pid} (a) b) {'0 ' * 30}".encode(), self.at)
+
+    host = Started(open_folder)
+    paths = ("server.conf", "gone")
+    assert await changed_since_start(host, 4711, paths) == ("gone",)
+    host.at -= timedelta(microseconds=1)
+    assert await changed_since_start(host, 4711, paths) == paths
 
 
 async def test_a_program_is_heard_out(host: ServerHost) -> None:
@@ -185,3 +309,14 @@ async def test_a_program_cannot_take_root_back(local: LocalHost) -> None:
     finally:
         os.seteuid(0)
     assert told.lines == [str(NOBODY), str(NOBODY)]
+
+
+async def test_of_what_openvpn_says_the_error_is_told(
+    local: LocalHost, program: Callable[[str, str], None]
+) -> None:
+    program("openvpn", "echo Note: x; echo Options error: y; echo Use --help; exit 1")
+    assert await syntax_problem(local, "live", "") == "Options error: y"
+    program("openvpn", "echo Note: x; echo Use --help; exit 1")
+    assert await syntax_problem(local, "live", "") == "Use --help"
+    program("openvpn", "echo Options error: y")
+    assert await syntax_problem(local, "live", "") is None

@@ -14,11 +14,15 @@ from vpn.host.interface import ServerHost
 from vpn.host.local import LocalHost
 from vpn.host.permissions import (
     account_problem,
+    may_pass,
+    may_read,
+    may_write,
     owner_of,
     read_linked,
     real_path,
     shut_out,
     shut_out_above,
+    write_problem,
 )
 from vpn.layout import Reader
 
@@ -166,11 +170,82 @@ async def test_an_account_of_a_directory_service_is_asked_for(
     assert await owner_of(local, "root") == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("said", "ids"),
+    [
+        ("echo anna:x:4294967294:4343::/:/bin/sh", (4294967294, 4343)),
+        ("echo anna:x:42949672940:4343::/:/bin/sh", None),
+        ("echo anna:x:4242:gone::/:/bin/sh", None),
+        ("echo anna:x:-1:4343::/:/bin/sh", None),
+        ("echo bob:x:4242:4343::/:/bin/sh", None),
+        ("echo anna:x:4242:4343::/:/bin/sh; exit 2", None),
+        ("echo anna", None),
+        ("exit 0", None),
+    ],
+)
+async def test_what_names_no_account_by_its_numbers_is_none(
+    local: LocalHost, program: Callable[[str, str], None], said: str, ids: tuple[int, int] | None
+) -> None:
+    program("getent", said)
+    if ids is not None:
+        assert await owner_of(local, "anna") == ids
+        return
+    with pytest.raises(HostError, match="There is no account anna"):
+        await owner_of(local, "anna")
+
+
+async def test_a_line_without_numbers_in_the_machines_own_file_is_passed_over(
+    local: LocalHost, program: Callable[[str, str], None]
+) -> None:
+    program("cat", "echo anna; echo anna:x:4242:4343::/:/bin/sh")
+    assert await owner_of(local, "anna") == (4242, 4343)
+
+
 async def test_who_openvpn_becomes_may_be_unknown(host: ServerHost) -> None:
     (named, unnamed) = (Reader("no-such-account", None), Reader(None, "no-such-group"))
     assert "names the account no-such-account" in (await shut_out(host, "live", named) or "")
     assert "names the group no-such-group" in (await shut_out(host, "live", unnamed) or "")
-    assert await shut_out(host, "live", Reader(None, None)) is None
+
+
+async def test_what_stays_root_is_shut_out_by_nothing(host: ServerHost, open_folder: Path) -> None:
+    for path, mode in (("live/crl.pem", 0o000), ("live", 0o000)):
+        assert await shut_out(host, path, Reader(None, None)) is None
+        (open_folder / "live/crl.pem").touch()
+        (open_folder / path).chmod(mode)
+        assert await shut_out(host, path, Reader(None, None)) is None
+
+
+@NEEDS_ROOT
+async def test_who_is_not_root_can_try_for_themselves_only(
+    local: LocalHost, open_folder: Path
+) -> None:
+    (open_folder / "live/crl.pem").touch()
+    os.chown(open_folder / "live", NOBODY, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        assert await may_write(local, "live", "nobody")
+        assert not await may_write(local, "", "nobody")
+        assert await may_read(local, "live/crl.pem", "nobody")
+        assert await write_problem(local, "live", "nobody") is None
+        refused = "Only root can try what daemon may do."
+        assert await write_problem(local, "live", "daemon") == refused
+        assert not await may_pass(local, "", "daemon")
+        assert await account_problem(local, "nobody") is None
+        refused = "Only root can give a folder to daemon; run this as root."
+        assert await account_problem(local, "daemon") == refused
+    finally:
+        os.seteuid(0)
+
+
+@NEEDS_ROOT
+async def test_what_cannot_be_tried_is_not_called_shut(
+    local: LocalHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("cat", "getent"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostError, match=r"what daemon may do with .*: setpriv is missing"):
+        await may_read(local, "live", "daemon")
 
 
 async def test_where_all_may_pass_nobody_asks_who_openvpn_becomes(

@@ -8,8 +8,8 @@ import pytest
 
 from tests.vpn.kit import NETWORK
 from vpn.host.local import LocalHost
-from vpn.layout import DEPLOYED, Layout
-from vpn.proof.client_files import COMMENT, client_file
+from vpn.layout import DEPLOYED, Layout, NamedBy
+from vpn.proof.client_files import COMMENT, client_file, client_files
 from vpn.values import Pushed
 
 ADDRESS = IPv4Address("10.77.0.5")
@@ -68,3 +68,14 @@ async def test_what_is_pushed_to_one_client_comes_after_what_all_get(tmp_path: P
         'push-remove "redirect-gateway"',
         'push "route 10.1.0.0 255.255.0.0"',
     ]
+
+
+async def test_no_file_tells_of_a_client_where_there_is_no_folder_or_another_name(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "ccd").mkdir()
+    (tmp_path / "ccd/anna").touch()
+    host = LocalHost(tmp_path)
+    assert await client_files(host, LOCKED) == ("anna",)
+    assert await client_files(host, replace(LOCKED, ccd=None)) == ()
+    assert await client_files(host, replace(LOCKED, named_by=NamedBy.USER_NAME)) == ()

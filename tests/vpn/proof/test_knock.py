@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pwd
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,12 +17,22 @@ from tests.netns import inside
 from tests.vpn.kit import Company, make_spec
 from tests.vpn.running import IN_THE_LAB, Running, run_server
 from vpn.errors import HostError
+from vpn.proof import knock as knocking
 from vpn.proof.knock import Answer, Knock, client_missing, knock
 from vpn.values import Protocol
 
 pytestmark = IN_THE_LAB
 # How long a silence is listened to; who is answered waits for nothing, and has time.
 _SILENCE_S, _ANSWERED_S = 2, 30
+# Nothing is waited for: what is, hangs.
+_FOR_EVER_S = 3600
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end that is not noticed is waited for."""
+    monkeypatch.setattr(knocking, "_GOODBYE_S", _FOR_EVER_S)
+    monkeypatch.setattr(knocking, "_KILLED_S", _FOR_EVER_S)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -121,10 +132,13 @@ async def test_a_client_that_says_too_much_or_hangs_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever it does, it keeps nobody waiting, and none of its processes is left."""
-    script = "trap '' TERM\nhead -c 1000000 /dev/zero\nexec sleep 600\n"
+    pid = writable(tmp_path) / "pid"
+    script = f"trap '' TERM\necho $$ >{pid}\nhead -c 1000000 /dev/zero\nexec sleep 600\n"
     put_client(tmp_path, script, monkeypatch)
 
-    assert (await knock("client\n", window_s=0)).answer is Answer.UNANSWERED
+    assert (await knock("client\n", window_s=_FOR_EVER_S)).answer is Answer.UNANSWERED
+
+    assert not is_running(pid.read_text().strip())
 
 
 async def test_who_was_taken_may_say_goodbye(
@@ -138,7 +152,7 @@ async def test_who_was_taken_may_say_goodbye(
     left = writable(tmp_path) / "left"
     put_client(tmp_path, f"cd {tmp_path}\n{script}", monkeypatch)
 
-    assert (await knock("client\n")).answer is Answer.TAKEN
+    assert (await knock("client\n", window_s=_FOR_EVER_S)).answer is Answer.TAKEN
 
     assert left.read_text() == "gone\n"
 
@@ -156,9 +170,36 @@ async def test_who_was_taken_may_say_goodbye(
 async def test_a_servers_own_words_are_not_taken_for_the_clients(
     said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_client(tmp_path, f"cat >/dev/null\ncat <<'said'\n{said}\nsaid\n", monkeypatch)
+    words = f"OpenVPN 2.6\n{said}\nExiting"
+    put_client(tmp_path, f"cat >/dev/null\ncat <<'said'\n{words}\nsaid\n", monkeypatch)
 
-    assert (await knock("client\n")).answer is Answer.UNANSWERED
+    telling = said if said.startswith("VERIFY ERROR") else "Exiting"
+    assert await knock("client\n", window_s=_FOR_EVER_S) == Knock(Answer.UNANSWERED, ascii(telling))
+
+
+@pytest.mark.parametrize("account", [0, 65534])
+async def test_the_client_has_none_of_roots_rights(
+    account: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor what root has given up for a while only."""
+    script = "cat >/dev/null\necho $(id -u) $(id -ru) $(id -g) $(id -rg) $(id -G)\n"
+    put_client(tmp_path, script, monkeypatch)
+    groups, ids = os.getgroups(), pwd.getpwnam("nobody")
+    os.setgroups([4] if account == 0 else [])
+    os.setegid(account)
+    os.seteuid(account)
+    try:
+        told = await knock("client\n")
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+    uid, gid = ids.pw_uid, ids.pw_gid
+    assert told.said == repr(f"{uid} {uid} {gid} {gid} {gid}")
+
+
+def is_running(pid: str) -> bool:
+    return Path("/proc", pid).exists()
 
 
 def writable(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """Whom an operator's server refuses today, wherever its configuration says so."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pki.serial import SerialNumber
 from tests.vpn.kit import make_authority, now
 from tests.vpn.operator_kit import USUAL, Operator
 from vpn.host.local import LocalHost
+from vpn.proof import list_in_force
 from vpn.proof.list_in_force import ListInForce, read_list_in_force
 
 
@@ -118,14 +120,43 @@ async def test_a_folder_of_serials(operator: Operator) -> None:
         operator.write(f"revoked/{name}", "")
     (operator.directory / "revoked/14").symlink_to("gone")
     (operator.directory / "revoked/15").mkdir()
-    operator.write("revoked/README", "")
-    operator.write("revoked/00", "")
+    for name in ("README", "00", "\u0663"):
+        operator.write(f"revoked/{name}", "")
     for lines in (("crl-verify revoked dir",), ("crl-verify crl.pem dir", "crl-verify revoked")):
         found = await read(operator, *lines)
         assert (serials(found), found.problem) == ([12, 13, 14, 15, 255], None)
         assert found.place == f"{operator.directory}/revoked"
-        assert found.no_serials == ("00", "README")
+        assert found.no_serials == ("00", "README", "\u0663")
         assert all(entry.revoked_at <= now() for entry in found.revocations)
+
+
+async def test_the_highest_serial_has_as_many_digits_as_are_read(operator: Operator) -> None:
+    operator.write(f"revoked/{(1 << 159) - 1}", "")
+    found = await read(operator, "crl-verify revoked dir")
+    assert (serials(found), found.problem) == ([(1 << 159) - 1], None)
+
+
+@pytest.mark.parametrize(("most", "is_read"), [(3, True), (2, False)])
+async def test_a_folder_of_too_many_files_is_not_read(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, most: int, is_read: bool
+) -> None:
+    monkeypatch.setattr(list_in_force, "_FOLDER_LIMIT", most)
+    for name in ("12", "13", "14"):
+        operator.write(f"revoked/{name}", "")
+    found = await read(operator, "crl-verify revoked dir")
+    assert (serials(found), found.problem is None) == ([12, 13, 14] if is_read else [], is_read)
+
+
+async def test_a_file_from_the_future_is_dated_today(operator: Operator) -> None:
+    before, day = now(), timedelta(days=1)
+    for name, at in (("12", before - day), ("13", before + day)):
+        path = operator.write(f"revoked/{name}", "")
+        os.utime(path, (at.timestamp(), at.timestamp()))
+    found = await read(operator, "crl-verify revoked dir")
+    dates = {entry.serial: entry.revoked_at for entry in found.revocations}
+    past, future = dates[SerialNumber(12)], dates[SerialNumber(13)]
+    assert abs(past - (before - day)) < timedelta(seconds=1)
+    assert before <= future <= now()
 
 
 @pytest.mark.parametrize("name", ["0", "-5", str(1 << 159), "1" + "0" * 60])

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from vpn.errors import ManagementError, ManagementGone, ManagementNonsense, ManagementSilent
 from vpn.host.local import LocalHost
+from vpn.layout import UnixSocket
 from vpn.proof import management
 from vpn.proof.management import Knocked, Management, Session, open_management
 from vpn.values import CommonName
@@ -215,12 +217,59 @@ async def test_a_session_is_halted_by_its_number(
         assert await opened.halt(7) is there
 
 
+def killed(count: int) -> str:
+    return f"SUCCESS: common name 'ann-1' found, {count} client(s) killed\r\n"
+
+
+async def test_what_is_as_large_or_small_as_it_can_be_is_believed(open_folder: Path) -> None:
+    most = (1 << 63) - 1
+    row = ROW.replace("111", "0").replace("222", str(most)).replace("\t7\t", "\t0\t")
+    long = "x" * (management.LINE_BYTES - 2) + "\r\n"
+    answers = {
+        "pid": f"SUCCESS: pid={'9' * 10}\r\n",
+        "kill ann-1": killed(management.MOST_SESSIONS),
+        "status 3": f"{long}{HEADER}{row}END\r\n",
+    }
+    async with answering(open_folder, answers) as opened:
+        assert await opened.pid() == 9_999_999_999
+        assert await opened.kill(CommonName("ann-1")) == management.MOST_SESSIONS
+        seen = replace(ANN, bytes_received=0, bytes_sent=most, client_id=0)
+        assert await opened.status() == (seen,)
+
+
+@pytest.mark.parametrize(("length", "is_one"), [(4095, True), (4096, False)])
+async def test_a_password_is_as_long_as_openvpn_reads_one(
+    open_folder: Path, length: int, is_one: bool
+) -> None:
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"ENTER PASSWORD:")
+        heard.append(await reader.readline())
+        writer.write(b"SUCCESS: password is correct\r\n" + GREETING.encode())
+        await reader.read()
+        writer.close()
+
+    (open_folder / "pw").write_bytes(b"x" * length)
+    place = UnixSocket("management.sock", "pw")
+    refused: AbstractContextManager[object] = (
+        nullcontext() if is_one else pytest.raises(ManagementGone, match="no password")
+    )
+    async with await asyncio.start_unix_server(serve, open_folder / "management.sock"):
+        with refused:
+            async with open_management(LocalHost(open_folder), place=place):
+                pass
+    assert heard == ([b"x" * length + b"\n"] if is_one else [])
+
+
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
         ("client-kill 7 HALT", "what?\r\n"),
         ("pid", "SUCCESS: real-time\r\n"),
         ("pid", "SUCCESS: pid=x\r\n"),
+        ("pid", "4711\r\n"),
+        ("pid", f"SUCCESS: pid={'9' * 11}\r\n"),
         ("kill ann-1", "SUCCESS: common name 'ann-2' found, 1 client(s) killed\r\n"),
         ("kill ann-1", "SUCCESS: common name 'ann-1' found, some client(s) killed\r\n"),
         ("kill ann-1", "ERROR: unknown command, enter 'help' for more options\r\n"),
@@ -233,10 +282,11 @@ async def test_a_session_is_halted_by_its_number(
         ("status 3", f"{HEADER}{ROW.replace('222', str(1 << 63))}END\r\n"),
         ("status 3", f"{HEADER}{ROW.replace('111', '-1')}END\r\n"),
         ("status 3", "HEADER\tCLIENT_LIST\tCommon Name\r\nCLIENT_LIST\tann-1\r\nEND\r\n"),
-        ("status 3", "x" * (management.LINE_BYTES + 1) + "\r\n"),
+        ("status 3", "x" * (management.LINE_BYTES - 1) + "\r\n"),
         ("status 3", f"{HEADER}{ROW.replace('ann-1', 'a' * 1000)}END\r\n"),
         ("status 3", f"{HEADER}{ROW.strip()}\tx\r\nEND\r\n"),
         ("status 3", HEADER + ROW * (management.MOST_SESSIONS + 1)),
+        ("kill ann-1", killed(management.MOST_SESSIONS + 1)),
         ("kill ann-1", f"SUCCESS: common name 'ann-1' found, {'9' * 30} client(s) killed\r\n"),
         ("kill ann-1", f"SUCCESS: common name 'ann-1' found, {'9' * 5000} client(s) killed\r\n"),
         ("pid", f"SUCCESS: pid={'9' * 5000}\r\n"),

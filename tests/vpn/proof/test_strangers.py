@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from vpn.names import out_of_use
 from vpn.proof.client_files import client_files, set_files_aside
 from vpn.proof.crl_look import digest_of
 from vpn.proof.live import LiveServer, StrangersCut
+from vpn.proof.sessions import Answer
 
 
 class TestInTheLab:
@@ -105,6 +108,34 @@ async def test_a_server_lists_twice_as_many_as_it_has_addresses(open_folder: Pat
             await live.sessions()
         status = await live.status(issuers=(), now=now())
         assert (status.reachable, status.sessions) == (False, None)
+        assert status.open_to_others == ()
+
+
+async def test_how_far_a_servers_clock_is_ahead_is_told_where_it_says_its_time(
+    open_folder: Path,
+) -> None:
+    at = now().replace(microsecond=0)
+    for said, ahead in (
+        (f"TIME\tx\t{int(at.timestamp()) + 90}\r\n", timedelta(seconds=90)),
+        ("", None),
+        ("TIME\tx\r\n", None),
+        ("TIME\tx\tlater\r\n", None),
+    ):
+        async with saying(open_folder, said) as live:
+            assert (await live.status(issuers=(), now=at)).clock_ahead == ahead
+
+
+async def test_all_is_asked_by_one_way_there_and_back(open_folder: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(GREETING.encode())
+        for _ in ("pid", "status"):
+            await reader.readline()
+        writer.write(f"SUCCESS: pid=4711\r\n{HEADER}END\r\n".encode())
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, open_folder / "management.sock"):
+        assert await Company(make_spec(open_folder)).live.ask() == Answer(4711, (), None)
 
 
 class TestFiles:
@@ -179,6 +210,11 @@ class TestCrlInPlace:
         assert (found.number, found.problem) == (1, None)
         assert [entry.serial for entry in found.revocations] == [issued.target.serial]
 
+    async def test_put_there_again(self, company: Company) -> None:
+        pem = company.crl()
+        for _ in range(2):
+            assert await company.live.publish(pem, issuers=[company.issuer]) == 1
+
     async def test_none_or_not_ours(self, company: Company) -> None:
         path = company.directory / "live/crl.pem"
         other = Company(company.spec)
@@ -189,3 +225,24 @@ class TestCrlInPlace:
             assert found is not None
             assert (found.number, found.revocations) == (0, ())
             assert (found.problem is None) is bool(found.others)
+
+
+async def test_whose_each_address_is_lies_there_and_is_left_alone_while_it_is_so(
+    open_folder: Path,
+) -> None:
+    company = Company(make_spec(open_folder / "home"))
+    await company.ready()
+    live = replace(company.live, layout=replace(company.live.layout, bot_folders=("live",)))
+    path = company.directory / "live/members"
+    await live.note_members("10.77.0.2 anna\n")
+    first = path.stat()
+    assert (path.read_text(), first.st_mode & 0o777) == ("10.77.0.2 anna\n", 0o644)
+    await live.note_members("10.77.0.2 anna\n")
+    assert path.stat() == first
+    await live.note_members("10.77.0.2 anna\n", even_if_same=True)
+    assert path.stat().st_ino != first.st_ino
+    await live.note_members("10.77.0.2 bob\n")
+    assert path.read_text() == "10.77.0.2 bob\n"
+    elsewhere = replace(live, layout=replace(live.layout, bot_folders=()))
+    await elsewhere.note_members("10.77.0.2 carl\n")
+    assert path.read_text() == "10.77.0.2 bob\n"
