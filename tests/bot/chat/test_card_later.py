@@ -297,11 +297,14 @@ async def test_a_profile_that_never_came_is_said_anew_to_whoever_is_back(paper: 
     for one in (ANNA, EMIL, CLARA):
         await paper.do(people.unreachable, one)
     await paper.forget()
-    for one in (ANNA, EMIL, CLARA, ANNA):
+    for one in (ANNA, EMIL, CLARA):
         await paper.do(back.reached, one)
     told = [(row.chat, row.payload) for row in await paper.heard() if row.kind is OutboxKind.ASKED]
     assert told == [(ANNA, {"request": lost.request.id})]
     assert labels(await asked(paper, lost.request)) == [life.BUTTON_AGAIN]
+    # Once.
+    await paper.do(back.reached, ANNA)
+    assert await paper.heard() == []
 
 
 async def test_below_a_profile_stands_why_it_is_over_and_whether_that_is_sure(

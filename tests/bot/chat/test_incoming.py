@@ -17,6 +17,8 @@ from bot.chat.incoming import (
     InGroup,
     Membership,
     Nothing,
+    Picked,
+    PickedPerson,
     Sender,
     SentFile,
     Tapped,
@@ -129,6 +131,23 @@ def test_a_file_is_named_by_numbers_and_texts_only() -> None:
         ({"file_id": 5}, SentFile("5", 812)),
     ):
         assert read(None, document=given | odd) == typed("", "", file)
+
+
+def test_whoever_is_picked_is_called_as_they_are_in_the_contacts() -> None:
+    users = [
+        {"user_id": 7, "first_name": "Dora", "last_name": "Dorn", "username": "dora"},
+        {"user_id": 8, "first_name": "\u202e", "username": "finn"},
+        {"user_id": 9},
+    ]
+    found = read(None, users_shared={"request_id": 1, "users": users})
+    assert found == Picked(
+        SENDER,
+        (
+            PickedPerson(UserId(7), "Dora Dorn", "dora"),
+            PickedPerson(UserId(8), "finn", "finn"),
+            PickedPerson(UserId(9), "9", None),
+        ),
+    )
 
 
 def test_a_long_text_is_cut() -> None:
