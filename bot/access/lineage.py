@@ -39,11 +39,9 @@ class Lineage:
         """What lives of what an approval gave, or has moved to another CA (`bot.access.moving`)."""
         return [grant for grant in self._all_given(request_id) if grant.state in LIVE_STATES]
 
-    def extended(self, request: Request) -> Grant | None:
-        """The profile that a request for more time is about: as it lives, or as it was last."""
-        if request.extends is None:
-            return None
-        given = self._all_given(request.extends)
+    def last_given(self, request_id: RequestId) -> Grant | None:
+        """The profile of an approval: as it lives, or as it was last."""
+        given = self._all_given(request_id)
         live = [grant for grant in given if grant.state in LIVE_STATES]
         return next(iter(live or given[::-1]), None)
 
@@ -100,7 +98,7 @@ class Lineage:
 
 
 async def extended_by(tx: Transaction, request: Request) -> Grant | None:
-    """`Lineage.extended`; of most requests nothing has to be looked at for it."""
+    """The profile that a request for more time is about: as it lives, or as it was last."""
     if request.extends is None:
         return None
-    return (await Lineage.of(tx, request.user_id)).extended(request)
+    return (await Lineage.of(tx, request.user_id)).last_given(request.extends)

@@ -113,7 +113,7 @@ async def find(
     return Fits(
         people=people,
         grants=tuple(grants.values()),
-        near=tuple(person for person in near[:NEAR] if person not in people),
+        near=tuple(near[:NEAR]),
         is_unsure=len(people) == 1 and not grants and _is_unsure(people[0], who, now),
         has_more=len(near) > NEAR,
     )

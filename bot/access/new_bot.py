@@ -2,7 +2,6 @@
 
 from bot.access import messages, requests
 from bot.access.case import Case
-from storage.records import RequestState
 
 
 async def speaks(case: Case, bot_id: int) -> bool:
@@ -26,7 +25,6 @@ async def speaks(case: Case, bot_id: int) -> bool:
     await case.tx.people.forget_reachable()
     await case.record("bot.change", f"bot:{bot_id}", before=before)
     for request in await case.tx.requests.pending():
-        if request.state is RequestState.PENDING:
-            await requests.announce(case, request)
-            await messages.asked(case, request)
+        await requests.announce(case, request)
+        await messages.asked(case, request)
     return True

@@ -5,7 +5,7 @@ from bot.access.case import Case
 from bot.access.messages import DeliverNote
 from bot.access.permission import Act, require
 from bot.access.refusals import Refusal, Refused
-from storage.records import GrantId, GrantState
+from storage.records import GrantId
 
 
 async def reveal(case: Case, grant_id: GrantId, *, is_here: bool) -> bool:
@@ -32,7 +32,5 @@ async def reveal(case: Case, grant_id: GrantId, *, is_here: bool) -> bool:
         return True
     if locked.shown_at is not None:
         raise Refused(Refusal.KEY_SHOWN, at=locked.shown_at)
-    if grant.state is not GrantState.ACTIVE:
-        raise Refused(Refusal.GRANT_BUSY)
     await grants.renew(case, grant.id, note=DeliverNote.KEY_LOST)
     return False

@@ -203,7 +203,7 @@ def _spans(part: str) -> Iterator[tuple[int, time, time | None]]:
     day, clock = r"([a-z]{3})[a-z]*", r"(\d{1,2}):(\d\d)"
     pattern = rf"{day}(?:\s?[-–]\s?{day})?\s+{clock}\s?[-–]\s?{clock}"
     found = re.fullmatch(pattern, part.lower(), re.ASCII)
-    if found is None or not {found[1], found[2] or found[1]} <= {*_DAYS}:
+    if found is None or {found[1], found[2] or found[1]} - {*_DAYS}:
         raise ValueError(words)
     first, last = _DAYS.index(found[1]), _DAYS.index(found[2] or found[1])
     try:

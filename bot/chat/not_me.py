@@ -21,7 +21,7 @@ async def tapped(scene: Scene, meant: Meant) -> Reply:
     done = await not_me.answer(scene.case, meant.use, was_owner=meant.tap is Tap.WAS_ME)
     if done.ended:
         await revocation.ask_receipt(scene.case, scene.chat, done.ended)
-    is_new = earlier is not None and earlier.answered_at != done.use.answered_at
+    is_new = done.use != earlier
     toast = words.YES_TOAST if done.use.was_owner else words.NO_OVER_TOAST
     if not is_new:
         toast = words.SAID_ALREADY_TOAST if done.use.answered_at else words.OVER_TOAST

@@ -1,6 +1,7 @@
 """/pause and /resume: who is kept out for a while, and who is back."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from bot.access import days, pausing, revocation, who
@@ -40,7 +41,7 @@ async def tap_pause(scene: Scene, meant: Meant) -> Reply:
     if reply := question.unless_answered(meant):
         return reply
     done = await _pause_now(scene, meant.person, None)
-    return Reply(done.view or View(Html(words.WORKING)), Html(said.PAUSED_TOAST), edit=True)
+    return replace(done, toast=Html(said.PAUSED_TOAST), edit=True)
 
 
 async def resume(scene: Scene, rest: str) -> Reply:
@@ -78,10 +79,8 @@ async def button(scene: Scene, person: Person) -> Button:
     return Button(said.BUTTON_PAUSE.format(name=name), buttons.data(Tap.PAUSE, person.id))
 
 
-def line(pause: PersonPause | None) -> Html:
-    """What a list says of somebody who is paused; nothing of anybody else."""
-    if pause is None:
-        return Html("")
+def line(pause: PersonPause) -> Html:
+    """What a list says of somebody who is paused."""
     template = said.PERSON_PAUSED if pause.until is None else said.PERSON_PAUSED_UNTIL
     until = None if pause.until is None else moment(pause.until)
     return fill(template, since=moment(pause.since), until=until)

@@ -49,9 +49,13 @@ async def test_the_second_of_two_needed_approvals_decides(paper: Paper) -> None:
     paper.approvals = 2
     request = await paper.asked()
     await paper.forget()
+    async with paper.database.writing() as tx:
+        card = PostedMessage(ChatId(CLARA), 7, OutboxKind.CARD, str(request.id), paper.now)
+        await tx.posted.remember(card)
     assert (await agrees(paper, BORIS, request.id, None)).missing == 1
-    # Nobody gets anything yet.
-    assert [said.kind for said in await paper.heard()] == []
+    # Nobody gets anything yet; whoever else decides sees it.
+    edit = {"request": request.id, "message": 7, "kind": "card"}
+    assert await paper.heard() == [to(CLARA, OutboxKind.EDIT_CARD, edit)]
     async with paper.database.reading() as tx:
         now = await tx.requests.get(request.id)
         assert now is not None
@@ -60,7 +64,9 @@ async def test_the_second_of_two_needed_approvals_decides(paper: Paper) -> None:
 
     done = await paper.yes(CLARA, request.id)
     assert done.grant.state is GrantState.RESERVED
-    assert [said.kind for said in await paper.heard()] == [OutboxKind.DELIVER]
+    assert done.request.decided_by_name == f"{BORIS}, Clara"
+    kinds = [said.kind for said in await paper.heard()]
+    assert kinds == [OutboxKind.EDIT_CARD, OutboxKind.DELIVER]
     actions = [(noted.actor, noted.action) for noted in await paper.noted()]
     assert actions[0] == ("telegram:2001", "request.agree")
     assert ("telegram:2002", "request.approve") in actions
@@ -85,6 +91,18 @@ async def test_whoever_is_no_admin_any_more_has_no_say(paper: Paper) -> None:
     paper.admins = (CLARA, DORA)
     assert (await agrees(paper, CLARA, request.id, None)).missing == 1
     assert isinstance(await paper.yes(DORA, request.id), Approved)
+
+
+async def test_an_approval_notices_by_itself_who_was_put_back(paper: Paper) -> None:
+    """Whoever was off the list in between has to say it anew, though nobody else had looked."""
+    paper.approvals = 2
+    first, second = await paper.asked(), await paper.asked(EMIL)
+    await agrees(paper, BORIS, first.id, None)
+    paper.admins = (CLARA, DORA)
+    await agrees(paper, CLARA, second.id, None)
+    paper.admins = (BORIS, CLARA, DORA)
+    assert (await agrees(paper, CLARA, first.id, None)).missing == 1
+    assert isinstance(await paper.yes(BORIS, first.id), Approved)
 
 
 async def test_the_shortest_duration_counts(paper: Paper) -> None:

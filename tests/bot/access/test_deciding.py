@@ -323,6 +323,28 @@ async def test_every_posted_message_about_a_request_is_brought_up_to_date(paper:
     ]
 
 
+async def test_only_a_yes_and_a_no_in_the_chat_can_be_taken_back(paper: Paper) -> None:
+    """What somebody has cancelled they ask for again; the command line asks before."""
+    anna, boris = await paper.actor(ANNA), await paper.actor(BORIS)
+    cancelled = await paper.by(anna, requests.cancel, (await paper.asked()).id)
+    approved = (await paper.yes(OPERATOR, (await paper.asked()).id)).request
+    denied = await paper.by(boris, requests.deny, (await paper.asked()).id)
+    untils = [one.undo_until for one in (cancelled, approved, denied)]
+    assert untils == [None, None, MORNING + MINUTE]
+
+
+async def test_a_no_shows_on_the_cards_of_what_else_they_ask_for(two_servers: Paper) -> None:
+    paper = two_servers
+    request, other = await paper.asked(), await paper.asked(server=PARIS)
+    async with paper.database.writing() as tx:
+        card = PostedMessage(ChatId(CLARA), 7, OutboxKind.CARD, str(other.id), MORNING)
+        await tx.posted.remember(card)
+    await paper.forget()
+    await paper.by(await paper.actor(BORIS), requests.deny, request.id)
+    edit = {"request": other.id, "message": 7, "kind": "card", "afresh": False}
+    assert to(CLARA, OutboxKind.EDIT_CARD, edit) in await paper.heard()
+
+
 async def test_nothing_is_approved_by_a_clock_that_is_before_the_ca(paper: Paper) -> None:
     """Such a profile would work for nobody."""
     request = await paper.asked()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,11 @@ from bot.access import (
     undoing,
 )
 from bot.access.importing import Certificate
-from bot.access.lineage import Lineage
+from bot.access.lineage import Lineage, extended_by
 from bot.access.messages import DeliverNote
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
+from storage.devices import Device
 from storage.outbox import Done
 from storage.records import (
     LIVE_STATES,
@@ -160,8 +162,71 @@ async def test_what_ends_last_ends_all_before_it(paper: Paper) -> None:
     asked = await asks(paper, fresh)
     third = await delivered(paper, (await paper.yes(BORIS, asked.id)).grant)
     assert await live(paper) == {old.id, fresh.id, third.id}
+    assert (await lineage(paper)).later(old) == third
     assert await paper.do(extending.used, [third.id])
     assert await live(paper) == {third.id}
+
+
+async def lineage(paper: Paper) -> Lineage:
+    async with paper.database.reading() as tx:
+        return await Lineage.of(tx, ANNA)
+
+
+async def test_the_last_one_goes_on_for_the_first_where_the_second_is_over(paper: Paper) -> None:
+    old, fresh = await two(paper)
+    paper.now += HOUR
+    third = await delivered(paper, (await paper.yes(BORIS, (await asks(paper, fresh)).id)).grant)
+    await paper.by(await paper.actor(BORIS), revocation.revoke_grant, fresh.id)
+    assert (await lineage(paper)).later(old) == third
+
+
+async def test_it_lasts_from_the_wish_on(paper: Paper) -> None:
+    old = await paper.active()
+    paper.now += SIX_DAYS
+    assert not (await lineage(paper)).lasts(old)
+    request = await asks(paper, old)
+    asked = await lineage(paper)
+    assert (asked.lasts(old), asked.asked_for(old), asked.later(old)) == (True, request, None)
+    done = await paper.yes(BORIS, request.id)
+    given = await lineage(paper)
+    assert (given.lasts(old), given.asked_for(old), given.later(old)) == (True, None, done.grant)
+    assert not given.lasts(done.grant)
+
+
+async def test_what_more_time_is_for_is_told_when_it_is_over_too(paper: Paper) -> None:
+    """By what was last given for it, lost and renewed profiles included."""
+    first = await paper.active()
+    paper.now += SIX_DAYS
+    request = await asks(paper, first)
+    anna = await paper.actor(ANNA)
+    renewed = await delivered(paper, await paper.by(anna, grants.renew, first.id))
+    await paper.by(anna, revocation.give_up, renewed.id)
+    async with paper.database.reading() as tx:
+        found = await extended_by(tx, request)
+    assert found == await paper.grant(renewed.id)
+
+
+async def test_no_request_but_one_for_more_time_is_about_a_profile(paper: Paper) -> None:
+    """Though they have one from before the bot, for which nobody has asked."""
+    before = Certificate("01", "anna", paper.now - DAY, paper.now + 90 * DAY)
+    await paper.by(OPERATOR, importing.take_in, [before])
+    await paper.by(OPERATOR, linking.link, "anna", ANNA)
+    request = await paper.asked()
+    async with paper.database.reading() as tx:
+        assert await extended_by(tx, request) is None
+        [imported] = await tx.grants.imported()
+    found = await lineage(paper)
+    assert (found.later(imported), found.asked_for(imported)) == (None, None)
+
+
+async def test_what_a_profile_is_for_is_what_was_said_when_it_was_asked_for(paper: Paper) -> None:
+    anna = await paper.actor(ANNA)
+    wanted: dict[str, Any] = {"duration": None, "server": BERLIN, "reason": ""}
+    asked = await paper.by(anna, asking.ask, **wanted, device=Device.PHONE)
+    grant = (await paper.yes(BORIS, asked.request.id)).grant
+    other = await paper.active()
+    assert (await lineage(paper)).devices() == {grant.id: Device.PHONE}
+    assert other.id != grant.id
 
 
 async def test_early_on_it_is_twice_as_long(paper: Paper) -> None:

@@ -199,7 +199,10 @@ async def test_a_group_that_changes_binds_what_was_asked_before(paper: Paper) ->
     await paper.refuses(boris, Refusal.DURATION_TOO_LONG, requests.approve, request.id, DAY_S)
     await paper.add_server(PARIS, "10.9.0.0/29")
     await paper.by(OPERATOR, groups.edit, Group(DEV, servers=(PARIS,)))
-    await paper.refuses(boris, Refusal.SERVER_NOT_OPEN, requests.approve, request.id, DAY_S)
+    values = await paper.refuses(
+        boris, Refusal.SERVER_NOT_OPEN, requests.approve, request.id, DAY_S
+    )
+    assert values == {"server": BERLIN, "servers": [PARIS]}
     # Limits do not bind who acts on the machine.
     assert (await paper.yes(OPERATOR, request.id)).grant.server == BERLIN
 

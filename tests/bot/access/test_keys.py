@@ -2,10 +2,11 @@
 
 import pytest
 
-from bot.access import keys
+from bot.access import keys, pausing
 from bot.access.refusals import Refusal
 from storage.key_records import KeyWay
-from tests.bot.access.kit import ANNA, Paper
+from storage.records import ChatId, OutboxKind, PostedMessage, UserId
+from tests.bot.access.kit import ANNA, OPERATOR, Noted, Paper, to
 
 KEY = "a public key"
 
@@ -55,3 +56,27 @@ async def test_whoever_keeps_their_own_has_to_send_it_first(free: Paper) -> None
 async def test_where_only_ones_own_is_taken_nothing_is_made_before(paper: Paper) -> None:
     paper.key_ways = (KeyWay.OWN,)
     await paper.refused(Refusal.NO_OWN_KEY, keys.require_way, ANNA)
+
+
+async def test_what_was_chosen_shows_in_their_list_and_in_the_trail(free: Paper) -> None:
+    async with free.database.writing() as tx:
+        answer = PostedMessage(ChatId(ANNA), 31, OutboxKind.REPLY, str(ANNA), free.now)
+        await tx.posted.remember(answer)
+    anna = await free.actor(ANNA)
+    shown = to(ANNA, OutboxKind.EDIT, {"kind": "reply", "subject": str(ANNA), "message": 31})
+    for act, way in ((keys.take, KeyWay.OWN), (keys.choose, KeyWay.LOCKED)):
+        await free.by(anna, act, KEY if act is keys.take else way)  # type: ignore[arg-type]
+        assert await free.heard() == [shown]
+        detail = {"name": "Anna", "way": way}
+        assert await free.noted() == [Noted(anna.key, "user.key", f"user:{ANNA}", detail)]
+
+
+@pytest.mark.parametrize("who", ["a stranger", "somebody who is paused"])
+async def test_who_may_ask_for_nothing_chooses_nothing(free: Paper, who: str) -> None:
+    code = Refusal.NOT_ALLOWED
+    if who != "a stranger":
+        code = Refusal.PAUSED
+        await free.by(OPERATOR, pausing.pause, ANNA, None)
+    actor = await free.actor(UserId(9) if code is Refusal.NOT_ALLOWED else ANNA)
+    await free.refuses(actor, code, keys.take, KEY)
+    await free.refuses(actor, code, keys.choose, KeyWay.LOCKED)

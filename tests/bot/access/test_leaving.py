@@ -7,7 +7,19 @@ from bot.access.refusals import Refusal
 from storage.joining_records import FarewellId, Leaving, LeavingCause, LeavingId, LeavingState
 from storage.records import ChatId, OutboxKind, PostedMessage, UserId
 from storage.role_records import Role
-from tests.bot.access.kit import ANNA, BORIS, CLARA, DAY, EMIL, OPERATOR, Paper, to
+from tests.bot.access.kit import (
+    ANNA,
+    BORIS,
+    CLARA,
+    DAY,
+    EMIL,
+    HOUR,
+    OPERATOR,
+    Noted,
+    Paper,
+    notice,
+    to,
+)
 
 ONE, TWO = LeavingId(1), LeavingId(2)
 SECOND = UserId(4001)
@@ -81,6 +93,8 @@ async def test_every_card_follows(paper: Paper) -> None:
     await paper.by(await paper.actor(BORIS), leaving.keep, ONE)
     edits = [one for one in await paper.heard() if one.kind == OutboxKind.EDIT]
     assert [one.chat for one in edits] == [BORIS, CLARA]
+    async with paper.database.reading() as tx:
+        assert await tx.posted.about(OutboxKind.LEAVING, "1") == []
 
 
 async def test_who_is_taken_off_is_settled_by_whatever_way(paper: Paper) -> None:
@@ -106,16 +120,24 @@ async def test_who_took_that_back_has_kept_them(paper: Paper) -> None:
     await noticed(paper)
     boris = await paper.actor(BORIS)
     await paper.by(boris, people.remove, ANNA)
-    await paper.by(boris, farewells.undo, FarewellId(1))
-    one = await found(paper)
+    paper.now += HOUR * 2
+    await paper.by(boris, people.allow, ANNA, "Anna Petrova")
+    await noticed(paper)
+    await paper.by(boris, people.remove, ANNA)
+    await paper.by(boris, farewells.undo, FarewellId(2))
+    one = await found(paper, TWO)
     assert (one.state, one.by_name) == (LeavingState.KEPT, "Boris")
+    assert (await found(paper)).state is LeavingState.REMOVED
     assert not await noticed(paper)
 
 
 async def test_who_is_there_again_is_no_question_any_more(paper: Paper) -> None:
     await paper.do(leaving.in_group, ANNA, is_member=False)
     await noticed(paper)
+    await paper.forget()
     await paper.do(leaving.in_group, ANNA, is_member=True)
+    detail = {"name": "vpnbot", "cause": LeavingCause.LEFT_GROUP}
+    assert await paper.noted() == [Noted("vpnbot", "user.is_back", f"user:{ANNA}", detail)]
     assert (await found(paper)).state is LeavingState.BACK
     assert (await found(paper, TWO)).state is LeavingState.OPEN
     await paper.do(people.unreachable, ANNA)
@@ -179,3 +201,33 @@ async def test_a_list_of_the_staff_proposes_within_bounds(paper: Paper) -> None:
     assert await paper.by(OPERATOR, staff.propose, [], {many[0]}) == 0
     assert (await found(paper)).state is LeavingState.BACK
     await paper.refuses(await paper.actor(ANNA), Refusal.ADMINS_ONLY, staff.propose, [], [])
+
+
+OLD, NEW = ChatId(-500), ChatId(-100500)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"group": OLD}, ["ADMIN_GROUP"]),
+        ({"group": -7, "cards_group": OLD}, ["CARDS_GROUP"]),
+        ({"group": OLD, "cards_group": OLD}, ["ADMIN_GROUP", "CARDS_GROUP"]),
+        ({"group": -7}, []),
+    ],
+)
+async def test_admins_hear_once_which_setting_names_a_group_that_moved(
+    paper: Paper, settings: dict[str, int], named: list[str]
+) -> None:
+    paper.more = dict(settings)
+    await paper.do(leaving.group_moved, OLD, NEW)
+    assert await paper.heard() == [
+        notice(admin, "group_moved", setting=setting, number=NEW)
+        for setting in named
+        for admin in (BORIS, CLARA)
+    ]
+    moved = Noted("vpnbot", "admin_group.move", f"chat:{NEW}", {"name": "vpnbot", "before": OLD})
+    assert await paper.noted() == [moved] * bool(named)
+    async with paper.database.reading() as tx:
+        assert await tx.leavings.group_now(OLD) == (NEW if named else OLD)
+    await paper.do(leaving.group_moved, OLD, NEW)
+    assert (await paper.heard(), await paper.noted()) == ([], [])

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bot.access import grants, importing, linking, people, revocation
+from bot.access import grants, importing, linking, pausing, people, revocation
 from bot.access.importing import Certificate
 from bot.access.matching import find, parse_who
 from bot.access.refusals import Refusal
-from storage.records import Grant, GrantId, GrantState, UserId
-from tests.bot.access.kit import ANNA, BORIS, DAY, EMIL, MORNING, OPERATOR, Paper
+from storage.records import EndReason, Grant, GrantId, GrantState, Pause, UserId
+from tests.bot.access.kit import ANNA, BORIS, DAY, EMIL, MORNING, OPERATOR, Paper, seen
 
 UNTIL = MORNING + 400 * DAY
 
@@ -122,6 +122,33 @@ async def test_what_cannot_be_linked(taken_over: Paper) -> None:
         GrantId("g-none"),
         ANNA,
     )
+
+
+async def test_what_is_theirs_or_over_is_not_linked_to_them(taken_over: Paper) -> None:
+    first = (await imported(taken_over))["01"]
+    await taken_over.by(OPERATOR, revocation.begin, [first], EndReason.REVOKED)
+    await taken_over.do(revocation.record_proofs, [seen(first)])
+    linked = await taken_over.by(OPERATOR, linking.link, "anna", ANNA)
+    assert [grant.serial for grant in linked] == ["02"]
+    again = await taken_over.refuses(OPERATOR, Refusal.NOTHING_TO_LINK, linking.link, "anna", ANNA)
+    assert again == {"name": "anna"}
+    boris = await taken_over.actor(BORIS)
+    await taken_over.refuses(boris, Refusal.NOTHING_TO_LINK, linking.unlinked_of, first.id)
+
+
+async def test_only_admins_see_and_link_what_is_nobodys(taken_over: Paper) -> None:
+    grant = (await imported(taken_over))["01"]
+    emil = await taken_over.actor(EMIL)
+    code = Refusal.ADMINS_ONLY
+    await taken_over.refuses(emil, code, linking.unlinked)
+    await taken_over.refuses(emil, code, linking.unlinked_of, grant.id)
+    await taken_over.refuses(emil, code, linking.link_name_of, grant.id, EMIL)
+
+
+async def test_what_is_linked_to_somebody_who_is_paused_is_paused(taken_over: Paper) -> None:
+    await taken_over.by(OPERATOR, pausing.pause, ANNA, None)
+    await taken_over.by(OPERATOR, linking.link, "serial:01", ANNA)
+    assert (await imported(taken_over))["01"].pause is Pause.PAUSING
 
 
 async def test_of_a_name_that_a_server_has_too_only_the_persons_is_linked(

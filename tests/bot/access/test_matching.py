@@ -1,14 +1,23 @@
 """Who is meant: what only nearly fits is never acted on, and what fits twice is asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.access.matching import USERNAME_LASTS, Fits, Who, find, parse_who, propose
+from bot.access.matching import (
+    NEAR,
+    USERNAME_LASTS,
+    Fits,
+    Who,
+    find,
+    parse_who,
+    propose,
+    says_the_same,
+)
 from storage.database import Database
 from storage.records import Grant, GrantId, GrantState, Person, UserId
 from tests.bot.access.kit import MORNING as NOW
@@ -90,6 +99,10 @@ async def known(empty: Paper) -> Known:
         ("1001", Who(key="1001", user_id=ANNA)),
         (" 0001001 ", Who(key="0001001", user_id=ANNA)),
         ("9" * 20, Who(key="9" * 20)),
+        (str(2**52 - 1), Who(key=str(2**52 - 1), user_id=UserId(2**52 - 1))),
+        (str(2**52), Who(key=str(2**52))),
+        ("1234567890", Who(key="1234567890", user_id=UserId(1234567890))),
+        ("0123456789abcdef0", Who(key="0123456789abcdef0", serial="123456789abcdef0")),
         ("G-CODE0001", Who(key="g-code0001", grant_id=GrantId("g-code0001"))),
         ("G-Star Kim", Who(key="g-star kim", grant_id=GrantId("g-star kim"))),
         ("serial:1234", Who(serial="1234")),
@@ -216,12 +229,38 @@ async def test_one_name_is_one_however_it_is_stored(known: Known, stored: str, t
         # Mistyped by a letter or two.
         *(("Pertova", {ANNA}), ("Ana Petrova", {ANNA}), ("anna petrov", {ANNA}), ("Bop", set())),
         *(("anna ivanova", set()), ("nobody", set()), ("@", set()), ("", set()), (" ", set())),
+        ("anna pertova anna nobody", set()),
     ],
 )
 async def test_who_only_nearly_fits_is_shown_and_never_acted_on(
     known: Known, text: str, near: set[UserId]
 ) -> None:
     assert await known.near(text) == near
+
+
+async def test_where_somebody_fits_nobody_else_is_shown(known: Known) -> None:
+    await known.person(9, "Bobby Bobson")
+    assert [one.id for one in (await known.fits("bobb")).near] == [9]
+    assert (await known.fits("Bob")).near == ()
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_of_too_many_that_are_alike_some_are_shown(known: Known, more: int) -> None:
+    async with known.database.writing() as tx:
+        for number in range(NEAR + more):
+            await tx.people.allow(UserId(5000 + number), f"Carl {number}", NOW)
+    found = await known.fits("carl")
+    assert (len(found.near), found.has_more) == (NEAR, bool(more))
+
+
+async def test_what_is_over_is_named_only_where_nothing_of_that_name_is_open(
+    known: Known,
+) -> None:
+    over = replace(grant(3, "carl", "03", None), state=GrantState.REVOKED)
+    await known.has(over)
+    assert await known.ids("carl") == ([], [over.id])
+    await known.has(grant(4, "carl", "04", None))
+    assert await known.ids("carl") == ([], ["g-code0004"])
 
 
 async def test_two_of_one_name_both_fit(known: Known) -> None:
@@ -299,6 +338,8 @@ async def test_an_admin_of_the_settings_is_known_before_saying_anything(known: K
         ("anna ivanova", "Anna Petrova", None, False),
         ("annapetrova", "Anna", None, False),
         ("b", "Bob", None, False),
+        ("bbob", "Bob", None, False),
+        ("bob", "Anna Petrova", "annap", False),
         ("", "Bob", None, False),
         ("---", "Bob", "", False),
     ],
@@ -310,3 +351,7 @@ async def test_who_is_proposed(
     async with empty.database.reading() as tx:
         found: tuple[Person, ...] = await propose(tx, common_name)
     assert [person.id for person in found] == ([ANNA] if fits else [])
+    assert says_the_same(common_name, await empty.person(ANNA)) is fits
+    async with empty.database.writing() as tx:
+        await tx.people.disallow(ANNA)
+        assert await propose(tx, common_name) == (), "nothing is given to who is off the list"

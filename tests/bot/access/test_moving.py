@@ -11,7 +11,18 @@ from bot.access.messages import DeliverNote
 from storage.key_records import KeyWay
 from storage.records import EndReason, Grant, GrantId, GrantState, OutboxKind, ServerName
 from storage.rotation import Rotation, RotationStep
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, CLARA, EMIL, MINUTE, OPERATOR, Paper, notice
+from tests.bot.access.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    CLARA,
+    EMIL,
+    MINUTE,
+    OPERATOR,
+    Noted,
+    Paper,
+    notice,
+)
 
 Act = Callable[[Paper, Grant, Grant], Awaitable[object]]
 
@@ -74,6 +85,8 @@ async def test_admins_hear_of_it_once_and_it_begins_once(paper: Paper) -> None:
     await paper.forget()
     assert await paper.by(OPERATOR, moving.begin) == 1
     assert await paper.by(OPERATOR, moving.begin) is None
+    detail = {"name": "olga", "count": 1}
+    assert await paper.noted() == [Noted(OPERATOR.key, "ca.move_all", "ca", detail)]
     assert await paper.heard() == [
         notice(BORIS, "profiles_move", count=1),
         notice(CLARA, "profiles_move", count=1),
@@ -141,17 +154,22 @@ async def test_where_it_cannot_be_brought_the_old_one_stays(paper: Paper) -> Non
     assert await paper.do(moving.move_some) == 0
 
 
+async def last(paper: Paper) -> Rotation:
+    async with paper.database.reading() as tx:
+        rotation = await tx.rotation.last()
+    assert rotation is not None
+    return rotation
+
+
 async def test_where_there_is_no_address_it_is_passed_over(paper: Paper) -> None:
     full, roomy = ServerName("full"), BERLIN
     await paper.add_server(full, "10.9.0.0/30")
     stuck = await paper.active(EMIL, full)
     await paper.active(ANNA, roomy)
     await rotate(paper)
+    assert await paper.do(moving.without_address, await last(paper)) == ()
     assert await paper.by(OPERATOR, moving.begin) == 2
-    async with paper.database.reading() as tx:
-        rotation = await tx.rotation.last()
-    assert rotation is not None
-    assert await paper.do(moving.without_address, rotation) == [stuck]
+    assert await paper.do(moving.without_address, await last(paper)) == [stuck]
     assert await paper.do(moving.move_some) == 1
     assert await paper.do(moving.move_some) == 0
     assert (await paper.grant(stuck.id)).state is GrantState.ACTIVE
@@ -180,6 +198,9 @@ async def test_those_that_cannot_be_made_keep_nobody_else_waiting(paper: Paper) 
     assert await paper.do(with_room_for_one, passed) == 0
     assert passed == {stuck.id}
     assert await paper.do(with_room_for_one, passed) == 1
+    # While there is no room nobody's turn comes again.
+    assert await paper.do(with_room_for_one, passed) == 0
+    assert passed == {stuck.id}
     async with paper.database.reading() as tx:
         [fresh] = await tx.grants.replacing([other.id])
     await arrives(paper, fresh)

@@ -1,8 +1,8 @@
 """A new bot's token on the same books: nothing of the earlier bot's messages is touched."""
 
 from bot.access import messages, new_bot
-from storage.records import ChatId, OutboxKind, PostedMessage
-from tests.bot.access.kit import ANNA, BORIS, CLARA, Paper
+from storage.records import ChatId, InboxItem, OutboxKind, PostedMessage
+from tests.bot.access.kit import ANNA, BORIS, CLARA, Noted, Paper
 
 
 async def posted(paper: Paper, kind: OutboxKind, subject: str) -> int:
@@ -19,6 +19,18 @@ async def test_the_same_bot_goes_on(paper: Paper) -> None:
     for _ in range(2):
         assert not await paper.do(new_bot.speaks, 42)
         assert await posted(paper, OutboxKind.CARD, str(request.id)) == 1
+
+
+async def test_an_update_of_another_bot_may_have_a_number_that_was_seen(paper: Paper) -> None:
+    update = InboxItem(5, ChatId(ANNA), "{}", paper.now)
+    await paper.do(new_bot.speaks, 42)
+    async with paper.database.writing() as tx:
+        assert await tx.inbox.store([update]) == 1
+        assert await tx.inbox.finish(5)
+        assert await tx.inbox.store([update]) == 0
+    await paper.do(new_bot.speaks, 43)
+    async with paper.database.writing() as tx:
+        assert await tx.inbox.store([update]) == 1
 
 
 async def test_another_bot_edits_nothing_and_shows_what_is_open(paper: Paper) -> None:
@@ -39,7 +51,8 @@ async def test_another_bot_edits_nothing_and_shows_what_is_open(paper: Paper) ->
         person = await tx.people.get(ANNA)
     assert person is not None
     assert person.reachable is None
-    assert (await paper.noted())[-1].action == "bot.change"
+    detail = {"name": "vpnbot", "before": 42}
+    assert (await paper.noted())[-1] == Noted("vpnbot", "bot.change", "bot:43", detail)
     # Nothing is edited; whoever has to decide, and whoever waits, read of it anew.
     assert not any("edit" in row.payload or "message" in row.payload for row in rows)
     assert {(int(row.chat_id), row.kind) for row in rows} == {

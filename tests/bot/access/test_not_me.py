@@ -208,7 +208,9 @@ async def test_whoever_said_yes_may_find_out_that_it_was_not_them(paper: Paper) 
     await look(paper, use(anna))
     done = await says(paper, was_owner=True)
     assert (done.use.was_owner, done.use.answered_at, done.ended) == (True, paper.now, ())
+    await paper.forget()
     assert (await says(paper, was_owner=True)).use.was_owner
+    assert await paper.noted() == [], "said again it is no news"
     paper.now += HOUR
     done = await says(paper, was_owner=False)
     assert (len(done.ended), done.use.answered_at) == (1, paper.now)
@@ -224,6 +226,16 @@ async def test_a_week_later_a_no_ends_what_still_lives_only(paper: Paper) -> Non
     done = await says(paper, was_owner=False)
     assert (list(done.ended), done.grant.end_reason) == ([], EndReason.REVOKED)
     assert await heard(paper) == [told(paper, Notice.NOT_ME_OVER, anna, one) for one in ADMINS]
+
+
+async def test_a_yes_to_what_is_over_changes_nothing(paper: Paper) -> None:
+    anna = await paper.active()
+    await look(paper, use(anna))
+    await paper.do(revocation.begin, [anna], EndReason.REVOKED)
+    await paper.forget()
+    assert (await says(paper, was_owner=True)).use.was_owner is None
+    assert (await asked(paper)).was_owner is None
+    assert (await paper.heard(), await paper.noted()) == ([], [])
 
 
 async def test_an_admin_whose_profile_it_is_is_not_told_what_they_said(paper: Paper) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.access import grants, passphrases
+from bot.access import grants, passphrases, pausing
 from bot.access.refusals import Refusal
 from storage.records import Grant, GrantState, OutboxKind
-from tests.bot.access.kit import ANNA, EMIL, MINUTE, MORNING, Paper
+from tests.bot.access.kit import ANNA, EMIL, MINUTE, MORNING, OPERATOR, Paper
 
 
 async def under_a_passphrase(paper: Paper, grant: Grant) -> Grant:
@@ -76,6 +76,11 @@ async def test_to_nobody_else_and_for_no_other_profile(paper: Paper, locked: Gra
 
     plain = await paper.active(EMIL)
     await paper.refuses(emil, Refusal.NO_BUTTON, passphrases.reveal, plain.id, is_here=True)
+
+    await paper.by(OPERATOR, pausing.pause, ANNA, None)
+    paused = await paper.actor(ANNA)
+    await paper.refuses(paused, Refusal.PAUSED, passphrases.reveal, locked.id, is_here=True)
+    await paper.by(OPERATOR, pausing.resume, ANNA)
 
     await paper.by(anna, grants.renew, locked.id)
     await paper.refuses(anna, Refusal.GRANT_OVER, passphrases.reveal, locked.id, is_here=True)

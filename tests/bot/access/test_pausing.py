@@ -1,6 +1,7 @@
 """Somebody is kept out for a while: nothing is given to them, and nothing is lost."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,16 @@ from bot.access.messages import Notice
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from bot.access.takeover import CrlEntry
-from storage.records import ON_HOLD, Grant, GrantState, OutboxKind, Pause, UserId
+from storage.records import (
+    ON_HOLD,
+    ChatId,
+    Grant,
+    GrantState,
+    OutboxKind,
+    Pause,
+    PostedMessage,
+    UserId,
+)
 from tests.bot.access.kit import (
     ANNA,
     BERLIN,
@@ -31,8 +41,12 @@ from tests.bot.access.kit import (
     MORNING,
     OPERATOR,
     PARIS,
+    Noted,
     Paper,
+    Said,
+    notice,
     seen,
+    to,
 )
 
 SECOND = timedelta(seconds=1)
@@ -102,6 +116,127 @@ async def test_a_pause_is_proved_on_every_server_and_undone_as_a_whole(two_serve
         number = await tx.crl.next_number()
         await tx.servers.set_crl_published(BERLIN, paper.now, number, "")
         assert await tx.pauses.crls_due() == {PARIS}
+
+
+async def test_what_they_read_of_it_and_what_the_trail_keeps(paper: Paper) -> None:
+    boris, until = await paper.actor(BORIS), paper.now + DAY
+    by: dict[str, Any] = {"admin": "Boris", "by": boris.key}
+    name: dict[str, Any] = {"name": "Boris", "user_name": "Anna Petrova"}
+    end = until.isoformat()
+    menu = to(ANNA, OutboxKind.MENU, {})
+    for day, said, noted in (
+        (until, notice(ANNA, "paused_until", until=end, **by), {"until": end}),
+        (None, notice(ANNA, "paused", **by), {"until": None}),
+    ):
+        await paper.by(boris, pausing.pause, ANNA, day)
+        assert await paper.heard() == [said, menu]
+        assert await paper.noted() == [Noted(boris.key, "user.pause", f"user:{ANNA}", name | noted)]
+        # Said again it is no news.
+        await paper.by(boris, pausing.pause, ANNA, day)
+        assert (await paper.heard(), await paper.noted()) == ([], [])
+    await paper.by(boris, pausing.resume, ANNA)
+    assert await paper.heard() == [notice(ANNA, "resumed", **by), menu]
+    assert await paper.noted() == [Noted(boris.key, "user.resume", f"user:{ANNA}", name)]
+
+
+async def test_an_admin_who_pauses_themselves_knows_it(paper: Paper) -> None:
+    await paper.by(OPERATOR, people.allow, BORIS, "Boris")
+    await paper.forget()
+    await paper.by(await paper.actor(BORIS), pausing.pause, BORIS, None)
+    assert await paper.heard() == [to(BORIS, OutboxKind.MENU, {})]
+
+
+async def test_what_shows_them_shows_it_and_what_was_on_its_way_goes_on(paper: Paper) -> None:
+    grant, request = await paper.active(), await paper.asked()
+    async with paper.database.writing() as tx:
+        for chat, kind, about in (
+            (BORIS, OutboxKind.CARD, str(request.id)),
+            (ANNA, OutboxKind.DELIVER, grant.id),
+        ):
+            await tx.posted.remember(PostedMessage(ChatId(chat), 7, kind, about, paper.now))
+        for item in await tx.outbox.open(OutboxKind.DELIVER):
+            await tx.outbox.claim(item.id)
+        await tx.outbox.add(ChatId(ANNA), OutboxKind.DELIVER, {}, now=paper.now, wait_s=300)
+    await paper.forget()
+    boris = await paper.actor(BORIS)
+    shown = {(BORIS, OutboxKind.EDIT_CARD), (ANNA, OutboxKind.EDIT)}
+    await paper.by(boris, pausing.pause, ANNA, None)
+    assert shown <= {(one.chat, one.kind) for one in await paper.heard()}
+    await paper.forget()
+    await paper.by(boris, pausing.resume, ANNA)
+    assert shown <= {(one.chat, one.kind) for one in await paper.heard()}
+    assert [one.action for one in await paper.noted()] == ["user.resume", "grant.resume"]
+    async with paper.database.reading() as tx:
+        waits = [one for one in await tx.outbox.open(OutboxKind.DELIVER) if not one.payload]
+    assert [one.due_at for one in waits] == [paper.now]
+
+
+async def test_where_there_is_no_server_a_pause_is_proved_at_once(paper: Paper) -> None:
+    grant = await paper.active()
+    async with paper.database.writing() as tx:
+        await tx.servers.remove(BERLIN)
+    await paper.by(await paper.actor(BORIS), pausing.pause, ANNA, None)
+    assert (await paper.grant(grant.id)).pause is Pause.PAUSED
+    before = await paper.everything()
+    await paper.do(revocation.close, grant.id)
+    assert await paper.everything() == before, "once"
+
+
+async def test_where_a_server_is_taken_out_the_trail_says_what_it_did_not_prove(
+    paper: Paper,
+) -> None:
+    grant = await paper.active()
+    await paper.by(await paper.actor(BORIS), pausing.pause, ANNA, None)
+    await paper.forget()
+    async with paper.database.writing() as tx:
+        server = await tx.servers.get(BERLIN)
+        assert server is not None
+        await revocation.take_out(paper.case(tx, OPERATOR), server)
+    [noted] = await paper.noted()
+    assert (noted.actor, noted.action) == (THE_BOT.key, "grant.pause_drop")
+    assert noted.detail["servers"] == [BERLIN]
+    assert (await paper.grant(grant.id)).pause is Pause.PAUSED
+
+
+async def test_who_is_back_is_so_once_by_all_of_their_accounts(paper: Paper) -> None:
+    await paper.by(OPERATOR, people.link, EMIL, ANNA)
+    await paper.by(await paper.actor(BORIS), pausing.pause, EMIL, paper.now + DAY)
+    await paper.forget()
+    paper.now += DAY
+    await paper.do(pausing.resume_due)
+    told = [(one.chat, one.payload["code"]) for one in await notices(paper)]
+    assert sorted(told) == [
+        (ANNA, "resumed"),
+        (EMIL, "resumed"),
+        (BORIS, "resumed_admins"),
+        (CLARA, "resumed_admins"),
+    ]
+
+
+async def notices(paper: Paper) -> list[Said]:
+    return [said for said in await paper.heard() if said.kind is OutboxKind.NOTICE]
+
+
+async def test_after_a_restore_admins_read_once_of_whom_they_have_to_see_to(paper: Paper) -> None:
+    """Not of whoever was paused without an end: nothing changes for them."""
+    await paper.by(OPERATOR, people.allow, OTHER, "Olga")
+    await paper.by(OPERATOR, people.link, EMIL, ANNA)
+    await paper.by(OPERATOR, pausing.pause, ANNA, paper.now + DAY)
+    await paper.by(OPERATOR, pausing.pause, OTHER, None)
+    await paper.forget()
+    await paper.by(OPERATOR, restored.begin_again, made_at="")
+    told = [(one.chat, one.payload["code"]) for one in await notices(paper)]
+    assert sorted(told) == [
+        (ANNA, "paused"),
+        (EMIL, "paused"),
+        (BORIS, "pause_kept"),
+        (CLARA, "pause_kept"),
+    ]
+    noted = {one.subject: one.detail for one in await paper.noted() if one.action == "user.pause"}
+    assert noted == {
+        f"user:{ANNA}": {"name": "olga", "user_name": "Anna Petrova", "until": None},
+        f"user:{EMIL}": {"name": "olga", "user_name": "Emil", "until": None},
+    }
 
 
 async def test_who_is_paused_asks_for_nothing_and_is_given_nothing(paper: Paper) -> None:

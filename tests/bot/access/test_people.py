@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.access import people, revocation, roles
+from bot.access import pausing, people, revocation, roles
 from bot.access.permission import Actor
 from bot.access.refusals import Refusal, Refused
 from storage.records import EndReason, GrantState, OutboxKind, RequestState, UserId
@@ -101,6 +101,8 @@ async def test_who_comes_back_is_new_again(paper: Paper) -> None:
     done = await paper.by(OPERATOR, people.allow, ANNA, "Anna Petrova")
     assert done.is_new
     assert [said.kind for said in await paper.heard()] == [OutboxKind.NOTICE, OutboxKind.MENU]
+    async with paper.database.reading() as tx:
+        assert await tx.invitations.removed_at(ANNA) is None
 
 
 async def test_an_admin_who_never_wrote_gets_the_menu_once_they_can_be_reached(
@@ -116,6 +118,7 @@ async def test_an_admin_who_never_wrote_gets_the_menu_once_they_can_be_reached(
 async def test_an_admin_may_put_themselves_on_the_list(paper: Paper) -> None:
     done = await paper.by(await paper.actor(BORIS), people.allow, BORIS, "Boris")
     assert done.is_new
+    assert await paper.heard() == [to(BORIS, OutboxKind.MENU, {})]
     assert (await paper.actor(BORIS)).is_allowed
 
 
@@ -203,14 +206,30 @@ async def test_an_account_that_is_off_the_list_already_is_not_named(paper: Paper
     await paper.by(OPERATOR, people.link, ANNA, BORIS)
     removed = await paper.by(OPERATOR, people.remove, BORIS)
     assert [account.id for account in removed.accounts] == [ANNA]
+    async with paper.database.reading() as tx:
+        farewell = await tx.farewells.get(removed.farewell)
+    assert farewell is not None
+    assert (farewell.user_id, farewell.name) == (ANNA, "Anna Petrova")
     # An admin is one by the settings, whatever list they are on.
     values = await paper.refuses(OPERATOR, Refusal.ADMIN_OF_SETTINGS, people.remove, BORIS)
     assert values["id"] == BORIS
     await paper.refuses(OPERATOR, Refusal.ADMIN_OF_SETTINGS, people.remove, UserId(2002))
 
 
+async def test_an_account_changes_its_person_and_stays_one(paper: Paper) -> None:
+    await paper.by(OPERATOR, people.link, EMIL, ANNA)
+    await paper.by(OPERATOR, people.link, EMIL, BORIS)
+    assert (await paper.person(EMIL)).same_as == BORIS
+    assert (await paper.person(ANNA)).same_as is None
+    await paper.by(OPERATOR, pausing.pause, EMIL, None)
+    values = await paper.refuses(OPERATOR, Refusal.LINKED_WHILE_PAUSED, people.unlink, EMIL)
+    assert values == {"name": "Emil"}
+
+
 async def test_a_link_can_be_taken_back(paper: Paper) -> None:
     await paper.by(OPERATOR, people.link, EMIL, ANNA)
+    detail = {"name": "olga", "same_as": ANNA}
+    assert await paper.noted() == [Noted("system:olga", "user.link", "user:1002", detail)]
     # The other account has no link of its own that could end.
     values = await paper.refuses(OPERATOR, Refusal.NOT_LINKED, people.unlink, ANNA)
     assert values == {"name": "Anna Petrova"}
@@ -241,8 +260,12 @@ async def test_who_still_has_access_without_being_on_the_list_can_be_removed(
     grant = await paper.active()
     async with paper.database.writing() as tx:
         await tx.people.disallow(ANNA)
+    await paper.forget()
     removed = await paper.by(OPERATOR, people.remove, ANNA)
     assert [found.id for found in removed.grants] == [grant.id]
+    removal, _ = await paper.noted()
+    assert (removal.action, removal.subject) == ("user.remove", f"user:{ANNA}")
+    assert to(ANNA, OutboxKind.MENU, {}) in await paper.heard()
 
 
 @pytest.mark.parametrize(("text", "user_id"), [("1", 1), ("0042", 42), (str(2**52 - 1), 2**52 - 1)])

@@ -11,6 +11,7 @@ from bot.access.permission import (
     may,
     require,
     require_decision,
+    telegram_id,
     telegram_key,
 )
 from bot.access.refusals import Refusal, Refused
@@ -151,6 +152,23 @@ def test_an_admin_who_is_also_the_operator_may_decide_on_the_command_line() -> N
 
 def test_the_audit_names_people_by_their_id() -> None:
     assert telegram_key(ANNA) == "telegram:1001"
+    assert telegram_id("telegram:1001") == ANNA
+    for nobody in ("system:olga", "vpnbot", "telegram:", "telegram:x", "1001"):
+        assert telegram_id(nobody) is None
+
+
+def test_who_is_there_for_others_is_known_without_the_list() -> None:
+    there = {role for role, actor in ROLES.items() if actor.has_role}
+    assert there == {"admin", "admin on the allowlist", "approver", "auditor"}
+    known = {role for role, actor in ROLES.items() if actor.is_known}
+    assert known == {*there, "employee", "employee on leave"}
+
+
+def test_an_approver_reads_for_whom_they_decide() -> None:
+    both = replace(APPROVER, decides_for=frozenset({OPS, DEV}))
+    with pytest.raises(Refused) as caught:
+        require_decision(both, BORIS, request_of(ANNA), ANNA, ())
+    assert caught.value.values == {"groups": "dev, ops"}
 
 
 def test_an_actor_may_nothing_unless_it_is_said() -> None:

@@ -26,6 +26,7 @@ from tests.bot.access.kit import (
     DAY,
     EMIL,
     HOUR,
+    MINUTE,
     MORNING,
     OPERATOR,
     PARIS,
@@ -140,6 +141,19 @@ async def test_each_failure_is_tried_again_later_than_the_one_before(paper: Pape
         due = (await proofs(paper, grant))[BERLIN].next_try_at
         assert due == paper.now + timedelta(seconds=wait)
         paper.now = due
+
+
+@pytest.mark.parametrize(("early", "wait"), [(timedelta(seconds=40), 40), (-MINUTE, 0)])
+async def test_what_came_too_early_is_looked_at_again_when_it_can_be_proved(
+    paper: Paper, early: timedelta, wait: int
+) -> None:
+    grant = await paper.active()
+    await paper.by(OPERATOR, revocation.begin, [grant], EndReason.REVOKED)
+    number, look = seen(grant, proved=False)
+    look = replace(look, second_look_at=paper.now + early)
+    await paper.do(revocation.record_proofs, [(number, look)])
+    due = (await proofs(paper, grant))[BERLIN].next_try_at
+    assert due == paper.now + timedelta(seconds=wait)
 
 
 async def test_receipts_that_said_not_proved_are_followed_up_at_once(paper: Paper) -> None:

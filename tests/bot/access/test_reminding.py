@@ -241,3 +241,24 @@ async def test_an_admin_is_not_reminded_of_their_own(paper: Paper) -> None:
     await paper.heard()
     paper.now += timedelta(hours=12)
     assert await reminded(paper) == [CLARA]
+
+
+async def test_who_has_never_said_anything_is_not_reminded(paper: Paper) -> None:
+    """Nobody knows whether they would get a card in the place of the first."""
+    async with paper.database.writing() as tx:
+        await tx.people.know(BORIS, "Boris", paper.now)
+    await paper.asked()
+    await paper.heard()
+    paper.now += DAY / 2
+    assert await reminded(paper) == [BORIS]
+
+
+async def test_nobody_is_asked_any_more_once_its_time_is_over(paper: Paper) -> None:
+    request = await asked(paper)
+    paper.now = request.expires_at - timedelta(microseconds=1)
+    assert await paper.do(reminding.still_asked, request) == [BORIS, CLARA]
+    paper.now = request.expires_at
+    assert await paper.do(reminding.still_asked, request) == ()
+    paper.now -= HOUR
+    denied = await paper.by(await paper.actor(BORIS), requests.deny, request.id)
+    assert await paper.do(reminding.still_asked, denied) == ()

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.access import grants, people, revocation, who
+from bot.access import grants, importing, linking, people, reopening, revocation, who
+from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT
 from bot.access.refusals import Refusal
 from storage.records import (
@@ -15,6 +16,7 @@ from storage.records import (
     GrantId,
     GrantState,
     OutboxKind,
+    PostedMessage,
     Proof,
     UserId,
 )
@@ -297,6 +299,80 @@ async def test_access_ends_with_its_time_and_admins_hear_only_what_is_not_proved
         to(CLARA, OutboxKind.RECEIPT, receipt, paper.now),
     ]
     assert [row.actor for row in await paper.noted()] == ["vpnbot"]
+
+
+@pytest.mark.parametrize("tells", [True, False])
+async def test_where_the_settings_say_so_admins_hear_of_every_end(
+    paper: Paper, tells: bool
+) -> None:
+    paper.more = {"tell_ends": tells}
+    ours = await paper.active()
+    books = [
+        Certificate("01", "old", MORNING, ours.not_after),
+        Certificate("02", "server", MORNING, ours.not_after, for_server=True),
+        Certificate("03", "emil", MORNING, ours.not_after),
+    ]
+    await paper.by(OPERATOR, importing.take_in, books)
+    await paper.by(OPERATOR, linking.link, "emil", EMIL)
+    paper.now = ours.not_after
+    await paper.forget()
+    assert len(await paper.do(revocation.expire_due)) == 4
+    told = [
+        (said.chat, said.payload["values"])
+        for said in await paper.heard()
+        if said.payload.get("code") == "access_over"
+    ]
+    ends = [("Anna Petrova", "berlin"), ("old", "old"), ("Emil", "emil")]
+    assert sorted(told, key=str) == sorted(
+        [
+            (admin, {"name": name, "server": server})
+            for name, server in ends
+            for admin in (BORIS, CLARA)
+            if tells
+        ],
+        key=str,
+    )
+
+
+async def test_an_end_shows_on_the_cards_of_what_else_they_ask_for(two_servers: Paper) -> None:
+    """And once it is proved on whatever shows the profile, once."""
+    paper = two_servers
+    grant, request = await paper.active(), await paper.asked(server=PARIS)
+    async with paper.database.writing() as tx:
+        card = PostedMessage(ChatId(CLARA), 7, OutboxKind.CARD, str(request.id), MORNING)
+        mine = PostedMessage(ChatId(ANNA), 8, OutboxKind.DELIVER, grant.id, MORNING)
+        for one in (card, mine):
+            await tx.posted.remember(one)
+    await paper.forget()
+    await paper.by(await paper.actor(BORIS), revocation.revoke_grant, grant.id)
+    edited = {"request": request.id, "message": 7, "kind": "card", "afresh": False}
+    shown = to(ANNA, OutboxKind.EDIT, {"kind": "deliver", "subject": grant.id, "message": 8})
+    heard = await paper.heard()
+    assert to(CLARA, OutboxKind.EDIT_CARD, edited) in heard
+    assert shown in heard
+    # Whoever did not do it hears of it.
+    name: dict[str, Any] = {"name": "Anna Petrova", "servers": "berlin"}
+    assert notice(CLARA, "revoked_by", **name, **BY_BORIS) in heard
+    for server, follows in ((BERLIN, []), (PARIS, [shown])):
+        await paper.do(revocation.record_proofs, [seen(grant, server)])
+        assert await paper.heard() == follows
+    paper.now += DAY
+    await paper.do(reopening.doubt_all, BERLIN, since=MORNING, found=("crl_put_back",))
+    await paper.heard()
+    await paper.do(revocation.record_proofs, [seen(grant, BERLIN)])
+    assert await paper.heard() == []
+
+
+async def test_what_has_not_ended_is_not_closed(paper: Paper) -> None:
+    grant = await paper.active()
+    before = await paper.everything()
+    await paper.do(revocation.close, grant.id)
+    assert await paper.everything() == before
+
+
+async def test_an_admin_who_has_never_said_anything_has_nothing(paper: Paper) -> None:
+    values = await paper.refuses(OPERATOR, Refusal.NOTHING_LIVE, revocation.revoke_person, BORIS)
+    assert values == {"name": str(BORIS), "names": ()}
 
 
 async def test_revoking_a_person_ends_what_their_other_account_has(paper: Paper) -> None:

@@ -24,6 +24,7 @@ from tests.bot.access.kit import (
     OPERATOR,
     Paper,
     notice,
+    to,
 )
 
 
@@ -124,3 +125,16 @@ async def test_an_approver_who_can_be_reached_is_enough(paper: Paper) -> None:
     async with paper.database.writing() as tx:
         await tx.people.set_reachable(dora, reachable=False)
     assert not await paper.do(requests.reachable, request)
+
+
+async def test_the_card_that_a_group_does_not_take_goes_to_each_admin(paper: Paper) -> None:
+    group = ChatId(-100500)
+    paper.more = {"cards_group": group}
+    request = await paper.asked()
+    await paper.forget()
+    await paper.do(requests.card_undelivered, request.id, group)
+    cards = [to(admin, OutboxKind.CARD, {"request": request.id}) for admin in (BORIS, CLARA)]
+    assert await paper.heard() == cards
+    await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
+    await paper.do(requests.card_undelivered, request.id, group)
+    assert await paper.heard() == []

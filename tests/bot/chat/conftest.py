@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bot.chat import posting as posts
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, Desk
 from tests.gate.case import Laws
 from tests.gate.gate import Gate
@@ -22,3 +23,10 @@ async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     await made.new()
     yield made
     await database.close()
+
+
+@pytest.fixture
+async def posting(template: Path, tmp_path: Path) -> AsyncIterator[posts.Desk]:
+    """A desk from which rows are sent: Anna on the allowlist, and berlin."""
+    async with posts.opened(template, tmp_path) as made:
+        yield made

@@ -59,6 +59,7 @@ async def test_what_changes_anything_does_nothing_until_it_is_still_wanted(
         assert now == before
         said = await desk.taps(who, data)
         assert (said == ["Nothing was changed."]) == (answer == "Forget it")
+        assert "answered already" in (await desk.taps(who, data))[0]
     now = await desk.counts(), await desk.is_allowed(ANNA), await desk.is_allowed(EVE)
     assert now != before
 
@@ -114,3 +115,36 @@ async def test_what_nobody_held_is_nothing(desk: Desk) -> None:
     for data in ("ly:0", "ln:77", f"ly:{10**17}"):
         [said] = await desk.taps(BORIS, data)
         assert "answered already" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "tap"),
+    [
+        (f"/revoke {ANNA}", "lr"),
+        (f"/remove {ANNA}", "lr"),
+        (f"/pause {ANNA}", "lr"),
+        (f"/allow {EVE} Eve", "ly"),
+        (f"/resume {ANNA}", "ly"),
+    ],
+)
+async def test_a_yes_that_takes_access_away_is_known_by_its_button(
+    desk: Desk, typed: str, tap: str
+) -> None:
+    """It is taken on with a full disk, too."""
+    await desk.says(BORIS, typed, ago=DAY)
+    assert (await desk.buttons())["Do it now"].partition(":")[0] == tap
+
+
+async def test_a_command_that_there_is_no_more_is_refused(desk: Desk) -> None:
+    """It was held by another version."""
+    await desk.says(BORIS, "/revoke 7", ago=DAY)
+    async with desk.gate.database.writing() as tx:
+        await tx._connection.exec_driver_sql(
+            "UPDATE inbox SET payload = replace(payload, '/revoke', '/gone')"
+        )
+    assert await desk.taps(BORIS, "ly:1") == []
+    async with desk.gate.database.reading() as tx:
+        found = await tx._connection.exec_driver_sql(
+            "SELECT state FROM inbox WHERE state = 'quarantined'"
+        )
+        assert found.all() == []

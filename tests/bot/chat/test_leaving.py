@@ -8,10 +8,10 @@ from bot.access import leaving
 from bot.access.permission import THE_BOT
 from bot.chat.leaving import view_of
 from bot.texts import leaving as words
-from bot.texts.fill import fill
+from bot.texts.fill import fill, moment
 from storage.joining_records import LeavingCause, LeavingId
-from storage.records import UserId
-from tests.bot.chat.desk import ANNA, BORIS, CLARA, EVE, Desk
+from storage.records import ChatId, OutboxKind, PostedMessage, UserId
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 from tests.bot.reading import shown
 from tests.gate import updates
 
@@ -48,11 +48,20 @@ async def test_it_says_why_and_asks(desk: Desk, cause: LeavingCause) -> None:
 async def test_remove_ends_it_with_undo_and_a_receipt(desk: Desk) -> None:
     await desk.gate.gives(ANNA, "berlin")
     await asks(desk)
+    async with desk.gate.database.writing() as tx:
+        for admin, number in ((BORIS, 5), (CLARA, 9)):
+            at = desk.gate.now
+            place = PostedMessage(ChatId(admin), number, OutboxKind.LEAVING, "1", at)
+            await tx.posted.remember(place)
+    desk.gate.now += DAY
     said = await desk.taps(BORIS, "lv:1")
     assert {"farewell", "receipt"} <= set(said)
+    # In the place of the tapped card stands what is said with Undo.
+    assert said.count("edit") == 1
     assert not await desk.is_allowed(ANNA)
     text, buttons = await reads(desk)
     assert text.startswith(f"P{BORIS} took {NAME} off the allowlist")
+    assert shown(moment(desk.gate.now)).text in text
     assert buttons == []
     # Another admin, whose card has not followed yet: it does.
     (text,) = await desk.taps(CLARA, "lv:1")
@@ -74,8 +83,7 @@ async def test_keep_changes_nothing_and_stands(desk: Desk) -> None:
 async def test_a_forged_tap_does_nothing(desk: Desk) -> None:
     await asks(desk)
     for who, data in ((ANNA, "lv:1"), (EVE, "lv:1"), (ANNA, "lvk:1"), (BORIS, "lv:7")):
-        said = await desk.taps(who, data)
-        assert "farewell" not in said
+        assert await desk.taps(who, data) == []
         assert await desk.is_allowed(ANNA)
     assert (await reads(desk))[1] == ["lv:1", "lvk:1"]
 

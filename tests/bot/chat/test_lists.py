@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 
+from bot.access import importing, linking
+from bot.access.importing import Certificate
 from bot.access.matching import USERNAME_LASTS
 from bot.chat import lists
 from bot.texts import chat as words
 from bot.texts import questions as asking
 from bot.texts.fill import fill
 from storage.records import UserId
-from tests.bot.chat.desk import ANNA, BORIS, EVE, Desk
+from tests.bot.chat.desk import ANNA, BORIS, DAY, EVE, Desk
 from tests.gate import updates
 from tests.gate.case import Laws
+from tests.gate.gate import OPERATOR
 
 NAME = "Anna Petrova"
 
@@ -125,12 +128,17 @@ async def test_the_allowlist_in_parts_and_by_name(desk: Desk) -> None:
     said = await turned(desk, words.BUTTON_NEXT)
     assert "Number049" in said
     assert "31–51 of 51" in said
+    assert not said.startswith(words.ADMINS)
+    assert list(await desk.buttons()) == [words.BUTTON_BACK]
     [said] = await desk.says(BORIS, "/users number04")
     assert "10 people on the allowlist:" in said
+    assert await desk.buttons() == {}
     [said] = await desk.says(BORIS, "/users person")
     assert "1–30 of 50" in said
+    assert not said.startswith(words.ADMINS)
     said = await turned(desk, words.BUTTON_NEXT)
     assert "31–50 of 50" in said
+    assert list(await desk.buttons()) == [words.BUTTON_BACK]
     [said] = await desk.says(BORIS, "/users nobody")
     assert "I know nobody called" in said
 
@@ -138,8 +146,12 @@ async def test_the_allowlist_in_parts_and_by_name(desk: Desk) -> None:
 async def test_the_admins_of_the_settings_are_listed_and_known(desk: Desk) -> None:
     desk.gate.settle(Laws((BORIS, 2002, 2009)))
     [said] = await desk.says(BORIS, "/users")
-    assert said.startswith(words.ADMINS)
+    assert said.startswith(f"{words.ADMINS}\n<b>P2001</b>, <code>2001</code>\n")
     assert "<code>2009</code>, hasn’t written to me yet" in said
+    # Nor is a number a name.
+    async with desk.gate.database.writing() as tx:
+        await tx.people.know(UserId(2009), "2009", desk.gate.now)
+    assert "<code>2009</code>, hasn’t written to me yet" in (await desk.says(BORIS, "/users"))[0]
     [said] = await desk.says(BORIS, f"/users {BORIS}")
     assert words.USER_ADMIN in said
     for user_id in (BORIS, 2009):
@@ -162,14 +174,17 @@ async def test_access_by_its_end_in_parts_and_by_name(desk: Desk) -> None:
     said = await turned(desk, words.BUTTON_NEXT)
     assert "Number017" in said
     assert "16–18 of 18" in said
+    assert list(await desk.buttons()) == [words.BUTTON_BACK]
     [said] = await desk.says(BORIS, "/grants number005")
     assert said.startswith("1 VPN profile:")
     [said] = await desk.says(BORIS, "/grants 5005")
     assert "Number005" in said
     [said] = await desk.says(BORIS, "/grants person")
     assert f"1–{lists.GRANTS_SHOWN} of 18" in said
+    assert "people fit" not in said
     said = await turned(desk, words.BUTTON_NEXT)
     assert "16–18 of 18" in said
+    assert list(await desk.buttons()) == [words.BUTTON_BACK]
     [said] = await desk.says(BORIS, f"/grants {ANNA}")
     assert said == fill(words.GRANTS_NONE_OF, who=ANNA)
     # Mistyped, and still found.
@@ -223,3 +238,101 @@ async def test_a_name_that_shows_as_nothing_is_none(desk: Desk) -> None:
         [said] = await desk.says(BORIS, f"/allow 77 {name}")
         assert "name" in said
         assert not await desk.is_allowed(77)
+
+
+async def test_a_list_is_for_those_who_may_look(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.new()
+    for tap in ("gr:0", "us:0", "pd:0"):
+        assert await desk.taps(ANNA, tap) == []
+        assert await desk.taps(BORIS, tap) != []
+    for typed in ("/grants", "/users"):
+        [refused] = await desk.says(ANNA, typed)
+        assert refused.startswith("Only admins can do this.")
+
+
+async def test_one_person_of_the_list_has_a_button(desk: Desk) -> None:
+    [said] = await desk.says(BORIS, "/users")
+    assert said.endswith("1 person on the allowlist:\n\n<b>P1001</b>, <code>1001</code>")
+    assert await desk.buttons() == {}
+    for typed in ("/users p1001", f"/users {ANNA}"):
+        [said] = await desk.says(BORIS, typed)
+        assert said.endswith("<b>P1001</b>, <code>1001</code>")
+        assert await desk.buttons() == {"Pause P1001": f"pa:{ANNA}"}
+    await desk.remove(ANNA)
+    [said] = await desk.says(BORIS, "/users")
+    assert said.startswith(f"{words.USERS_NONE}\n\n{words.ADMINS}")
+
+
+async def test_who_is_called_exactly_so_is_shown_beside_the_list(desk: Desk) -> None:
+    await hire(desk, 7, "Karl")
+    await desk.remove(7)
+    await hire(desk, 8, "Karl Maier", "maxi")
+    [said] = await desk.says(BORIS, "/users Karl")
+    assert said == (
+        "1 person on the allowlist:\n\n<b>Karl Maier</b>, @maxi, <code>8</code>\n\n"
+        f"<b>Karl</b>, <code>7</code>, {words.USER_NOT_LISTED}"
+    )
+    # Whoever is on it is not said twice.
+    await hire(desk, 7, "Karl")
+    [said] = await desk.says(BORIS, "/users Karl")
+    assert said.count("<code>7</code>") == 1
+    # A username is no word of a name.
+    await hire(desk, 9, "Maxi Adams")
+    [said] = await desk.says(BORIS, "/users @maxi")
+    assert said == "<b>Karl Maier</b>, @maxi, <code>8</code>"
+
+
+async def test_names_from_before_the_takeover_are_one_tap_from_the_allowlist(desk: Desk) -> None:
+    await desk.gate.take_over()
+    await desk.new()
+    await desk.says(BORIS, "/users")
+    assert await desk.buttons() == {words.BUTTON_OLD_CERTIFICATES.format(count=3): "oc"}
+    await desk.says(BORIS, "/users p1001")
+    assert await desk.buttons() == {"Pause P1001": f"pa:{ANNA}"}
+    [said] = await desk.says(BORIS, "/grants laptop")
+    assert said.startswith("1 VPN profile:")
+    assert "old-laptop" in said
+
+
+async def test_a_profile_is_found_by_its_name_once(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.new()
+    name = "p1001-code0001"
+    for _ in range(2):
+        [said] = await desk.says(BORIS, f"/grants {name}")
+        assert said.startswith("1 VPN profile:")
+        assert said.count(name) == 1
+        # Somebody may be called so.
+        await hire(desk, 7, name)
+    await hire(desk, 8, "Karl Maier")
+    assert await desk.says(BORIS, "/grants karl") == [fill(words.GRANTS_NONE_OF, who="karl")]
+
+
+async def test_what_has_ended_says_where_that_is_not_proved(desk: Desk) -> None:
+    for user_id in (ANNA, EVE):
+        await desk.allow(user_id)
+        await desk.gate.gives(user_id, "berlin")
+    await desk.says(BORIS, f"/pause {ANNA}")
+    await desk.says(BORIS, f"/revoke {EVE}")
+    await desk.new()
+    [said] = await desk.says(BORIS, "/grants")
+    assert said.count(fill(words.GRANT_UNPROVED, servers="berlin, paris")) == 2
+    await desk.gate.prove()
+    [said] = await desk.says(BORIS, "/grants")
+    assert "not confirmed" not in said
+
+
+async def test_of_more_than_a_message_holds_there_is_no_button_to_the_others(desk: Desk) -> None:
+    books = [
+        Certificate(f"deed{number:036x}", "anna", desk.gate.now, desk.gate.now + DAY)
+        for number in range(60)
+    ]
+    async with desk.gate.database.writing() as tx:
+        await importing.take_in(desk.gate.case(tx, OPERATOR), books)
+        await linking.link(desk.gate.case(tx, OPERATOR), "anna", UserId(ANNA))
+    await desk.new()
+    [said] = await desk.says(BORIS, f"/grants {ANNA}")
+    assert said.startswith("60 VPN profiles:")
+    assert "60" in said.splitlines()[-1] or "more" in said.splitlines()[-1]
+    assert await desk.buttons() == {}

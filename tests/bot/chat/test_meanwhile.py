@@ -64,6 +64,24 @@ async def test_where_telegram_refuses_it_all_goes_on(there: tuple[DemoServer, Bo
     assert len(actions(server)) == 1
 
 
+async def test_what_comes_at_once_is_not_announced_and_nothing_twice(
+    there: tuple[DemoServer, Bot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, bot = there
+    monkeypatch.setattr(meanwhile, "_AGAIN_S", 60)
+
+    async def send(_item: OutboxItem) -> Next:
+        await asyncio.sleep(0.05)
+        return Done()
+
+    await meanwhile.shown(bot, send)(ITEM)
+    assert len(actions(server)) <= 1
+    monkeypatch.setattr(meanwhile, "_MOMENT_S", 60)
+    before = len(actions(server))
+    await meanwhile.shown(bot, send)(ITEM)
+    assert len(actions(server)) == before
+
+
 @pytest.mark.parametrize(
     "item",
     [

@@ -4,12 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from bot.access import roles
+from bot.access import grants, requests, roles
+from bot.access.permission import THE_BOT
+from bot.access.requests import Approved
+from bot.chat import cards
 from bot.chat.commands import start
 from bot.chat.scene import Scene
 from bot.texts import chat as words
+from bot.texts import more_time as time_words
+from bot.texts import pausing as pause_words
 from bot.texts.fill import fill
-from storage.records import ChatId, OutboxKind, PostedMessage, ServerName, UserId
+from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, ServerName, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 from tests.bot.reading import LONGEST, unfolded
 
@@ -144,3 +149,57 @@ async def test_a_hundred_servers_are_offered_page_by_page(desk: Desk) -> None:
     assert "card" in await desk.taps(ANNA, buttons[seen[-1]])
     # The question is answered: its pages turn no more.
     assert await desk.taps(ANNA, buttons["‹ Back"]) == []
+
+
+@pytest.mark.parametrize("has_paris", [False, True])
+async def test_a_profile_that_never_came_is_said_before_what_they_have(
+    desk: Desk, has_paris: bool
+) -> None:
+    if has_paris:
+        await desk.gate.gives(ANNA, "paris")
+    await desk.says(ANNA, "/requestvpn berlin")
+    async with desk.gate.database.writing() as tx:
+        boris = await roles.identify(tx, desk.gate.core.rules, UserId(BORIS), "P2001")
+        number = (await tx.requests.all())[-1].id
+        done = await requests.approve(desk.gate.case(tx, boris), number, None)
+        assert isinstance(done, Approved)
+        case = desk.gate.case(tx, THE_BOT)
+        assert await grants.issued(case, done.grant)
+        assert await grants.undeliverable(case, done.grant, closed=False)
+    await desk.gate.prove()
+    await desk.new()
+    async with desk.gate.database.reading() as tx:
+        request = await tx.requests.get(number)
+        assert request is not None
+        told = await cards.asked(desk.gate.case(tx, THE_BOT), request)
+    [said] = await desk.says(ANNA, "/myvpn")
+    if has_paris:
+        assert said.startswith(f"{told.text}\n\n")
+        assert "paris" in said.removeprefix(told.text)
+    else:
+        assert said == told.text
+    # While they are paused, that comes first.
+    await desk.says(BORIS, f"/pause {ANNA}")
+    await desk.new()
+    [said] = await desk.says(ANNA, "/myvpn")
+    assert said.startswith(pause_words.MINE)
+    assert told.text not in said
+
+
+async def test_what_lasts_for_less_says_so_once_there_is_a_longer_one(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.new()
+    desk.gate.now += 6 * DAY
+    [said] = await desk.says(ANNA, "/myvpn")
+    assert time_words.MY_UNTIL_USED not in said
+    async with desk.gate.database.reading() as tx:
+        [grant] = await tx.grants.live_of_user(UserId(ANNA))
+    await desk.taps(ANNA, f"mt:{grant.id}")
+    [said] = await desk.says(ANNA, "/myvpn")
+    assert time_words.MY_UNTIL_USED not in said
+    async with desk.gate.database.writing() as tx:
+        boris = await roles.identify(tx, desk.gate.core.rules, UserId(BORIS), "P2001")
+        await requests.approve(desk.gate.case(tx, boris), RequestId(2), None)
+    await desk.new()
+    [said] = await desk.says(ANNA, "/myvpn")
+    assert said.count(time_words.MY_UNTIL_USED) == 1

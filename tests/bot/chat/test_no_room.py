@@ -44,7 +44,7 @@ async def test_each_is_told_once_until_there_is_room(server: DemoServer, tmp_pat
         assert await told(ANNA) == []
         reserve.is_scarce = True
         # Clara has not pressed Start: that keeps nobody else from hearing of it.
-        assert await told(ANNA, ANNA, -55) == [
+        assert await told(ANNA, ANNA, -55, 0) == [
             (BORIS, words.NO_ROOM_ADMIN),
             (CLARA, words.NO_ROOM_ADMIN),
             (ANNA, words.NO_ROOM),

@@ -8,6 +8,7 @@ from bot.access import not_me, revocation, usage
 from bot.access.permission import THE_BOT
 from bot.access.usage import Use
 from bot.chat.not_me import view_of
+from bot.chat.scene import Reply
 from bot.texts import not_me as words
 from storage.records import EndReason, Grant, GrantState, ServerName, UserId
 from storage.use_records import AskedUseId
@@ -140,3 +141,53 @@ async def test_whoever_is_off_the_list_by_now_is_told_nothing(desk: Desk) -> Non
     await used(desk, HOME)
     await desk.remove(ANNA)
     assert await desk.taps(ANNA, "nm:1") == []
+
+
+async def test_the_word_beside_the_button_says_what_the_tap_did(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[object] = []
+
+    async def answer(_query_id: str, reply: Reply) -> None:
+        said.append(reply.toast)
+
+    monkeypatch.setattr(desk.gate.worker, "_answer", answer)
+    grant = await used(desk, HOME, CAFE)
+    for tap in ("wm:1", "wm:1", "nm:1", "nm:1", "nm:2"):
+        await desk.taps(ANNA, tap)
+    assert said == [
+        *(words.YES_TOAST, words.SAID_ALREADY_TOAST, words.NO_TOAST, words.SAID_ALREADY_TOAST),
+        words.NO_OVER_TOAST,
+    ]
+    assert await state(desk, grant) is GrantState.REVOKING
+
+
+@pytest.mark.parametrize(
+    ("tap", "toast"), [("nm:1", words.NO_OVER_TOAST), ("wm:1", words.OVER_TOAST)]
+)
+async def test_so_it_does_of_what_had_ended_before(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tap: str, toast: str
+) -> None:
+    said: list[object] = []
+
+    async def answer(_query_id: str, reply: Reply) -> None:
+        said.append(reply.toast)
+
+    monkeypatch.setattr(desk.gate.worker, "_answer", answer)
+    grant = await used(desk, HOME)
+    desk.gate.now += timedelta(days=1)
+    async with desk.gate.database.writing() as tx:
+        await revocation.begin(desk.gate.case(tx, OPERATOR), [grant], EndReason.REVOKED)
+    await desk.taps(ANNA, tap)
+    assert said == [toast]
+
+
+async def test_of_two_questions_the_one_whose_answer_ended_it_says_so(desk: Desk) -> None:
+    await used(desk, HOME, CAFE)
+    await desk.taps(ANNA, "nm:2")
+    desk.gate.now += timedelta(minutes=1)
+    await desk.taps(ANNA, "nm:1")
+    assert words.NO in (await reads(desk, 2))[0]
+    text, buttons = await reads(desk, 1)
+    assert words.NO not in text
+    assert buttons == {}

@@ -2,12 +2,18 @@
 
 import pytest
 
-from bot.access import grants, requests, roles
+from bot.access import grants, linking, requests, roles
 from bot.access.permission import THE_BOT
+from bot.access.refusals import Refusal, Refused
 from bot.access.requests import Approved
+from bot.chat import cards
+from bot.texts import more_time as time_words
+from bot.texts import offers as words
 from bot.texts import questions as question_words
+from bot.texts import refusals
+from bot.texts.fill import fill, moment
 from storage.devices import Device
-from storage.records import GrantId, Request, RequestState, UserId
+from storage.records import GrantId, Request, RequestState, ServerName, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 from tests.gate.gate import OPERATOR
 
@@ -53,7 +59,10 @@ async def test_a_plain_wish_is_answered_by_a_question(desk: Desk) -> None:
 async def test_another_device_is_asked_for_by_name(desk: Desk) -> None:
     await desk.gate.gives(ANNA, "berlin")
     await desk.says(ANNA, "/requestvpn 8h berlin on the road")
-    another = (await desk.buttons())["Another device"]
+    offered = await desk.buttons()
+    another = offered["Another device"]
+    assert "Another server" not in offered
+    assert offered["Nothing"].startswith("ln:")
     (question,) = await desk.taps(ANNA, another)
     assert question == "Which device is it for?"
     phone = (await desk.buttons())["Phone"]
@@ -65,8 +74,11 @@ async def test_another_device_is_asked_for_by_name(desk: Desk) -> None:
     assert (asked.server, asked.duration, asked.reason) == ("berlin", 8 * 3600, "on the road")
     assert (asked.device, asked.extends) == (Device.PHONE, None)
     # Once.
-    await desk.taps(ANNA, phone)
+    assert await desk.taps(ANNA, phone) == [question_words.LATE_GONE]
     assert await desk.counts() == (2, 1)
+    async with desk.gate.database.reading() as tx:
+        view = await cards.asked(desk.gate.case(tx, THE_BOT), asked)
+    assert words.ASKED_DEVICE[Device.PHONE] in view.text
     await approved(desk)
     await desk.says(ANNA, "/myvpn")
     assert "More time for berlin, phone" in await desk.buttons()
@@ -79,6 +91,16 @@ async def test_more_time_takes_what_was_typed(desk: Desk) -> None:
     await desk.taps(ANNA, more)
     asked = await newest(desk)
     assert (asked.duration, asked.reason, asked.extends) == (14 * 86_400, "the audit", 1)
+    # It is told until when they have it, as long as they have.
+    async with desk.gate.database.reading() as tx:
+        case = desk.gate.case(tx, THE_BOT)
+        (grant,) = await tx.grants.live_of_user(UserId(ANNA))
+        said = fill(time_words.ASKED, until=moment(grant.not_after))
+        assert said in (await cards.asked(case, asked)).text
+    await desk.says(BORIS, f"/revoke {grant.id}")
+    async with desk.gate.database.reading() as tx:
+        case = desk.gate.case(tx, THE_BOT)
+        assert said not in (await cards.asked(case, asked)).text
 
 
 async def test_another_server_is_chosen_as_ever(desk: Desk) -> None:
@@ -136,3 +158,66 @@ async def test_another_server_is_asked_for_once(desk: Desk) -> None:
     assert question_words.LATE_GONE not in first
 
     assert (await desk.taps(ANNA, elsewhere))[0] == question_words.LATE_GONE
+
+
+async def test_what_waits_for_another_server_keeps_nobody_from_the_question(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.says(ANNA, "/requestvpn paris")
+    (said,) = await desk.says(ANNA, "/requestvpn")
+    assert "What do you need?" in said
+    # Nor does what begins later, for the same one.
+    await desk.taps(ANNA, "cx:2")
+    await desk.says(ANNA, "/requestvpn from fri 9:00 for 2d berlin")
+    await scheduled(desk)
+    (said,) = await desk.says(ANNA, "/requestvpn berlin")
+    assert "What do you need?" in said
+
+
+async def scheduled(desk: Desk) -> None:
+    request = await newest(desk)
+    async with desk.gate.database.writing() as tx:
+        boris = await roles.identify(tx, desk.gate.core.rules, UserId(BORIS), "P2001")
+        await requests.approve(desk.gate.case(tx, boris), request.id, None)
+    await desk.new()
+
+
+async def test_what_does_not_work_any_more_is_not_offered(desk: Desk) -> None:
+    await desk.gate.take_over()
+    async with desk.gate.database.writing() as tx:
+        await linking.link(desk.gate.case(tx, OPERATOR), "anna", UserId(ANNA))
+    await desk.gate.gives(ANNA, "berlin")
+    async with desk.gate.database.reading() as tx:
+        (grant,) = [one for one in await tx.grants.of_user(UserId(ANNA)) if one.server]
+    await desk.says(BORIS, f"/revoke {grant.id}")
+    await desk.new()
+    assert "card" in await desk.says(ANNA, "/requestvpn berlin")
+    await scheduled(desk)
+    # On its way: there is nothing to do with it yet.
+    await desk.says(ANNA, "/requestvpn berlin")
+    assert list(await desk.buttons()) == ["Another device", "Nothing"]
+
+
+async def test_where_there_is_one_server_no_other_is_offered(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "berlin")
+    async with desk.gate.database.writing() as tx:
+        await tx.servers.remove(ServerName("paris"))
+    await desk.says(ANNA, "/requestvpn")
+    assert "Another server" not in await desk.buttons()
+
+
+async def test_another_device_of_one_who_has_two_servers_is_asked_for_which(desk: Desk) -> None:
+    for server in ("berlin", "paris"):
+        await desk.gate.gives(ANNA, server)
+    await desk.taps(ANNA, "an:0:phone")
+    asked = await newest(desk)
+    assert (asked.state, asked.server) == (RequestState.CHOOSING, None)
+
+
+async def test_whoever_may_not_ask_is_not_asked_back(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.says(BORIS, f"/pause {ANNA}")
+    for tap in ("an:0", "an:0:phone", "ew:0"):
+        assert await desk.taps(ANNA, tap) == []
+    refused = refusals.in_chat(Refused(Refusal.PAUSED))
+    for typed in ("/requestvpn", "/requestvpn 8 rome"):
+        assert await desk.says(ANNA, typed) == [refused]

@@ -14,7 +14,7 @@ from bot.fleet.online import Connected, OnServer, Standing
 from bot.texts import online as words
 from bot.texts.online import amount
 from storage.audit_records import AuditEntry
-from storage.records import Grant, GrantState, ServerName, UserId
+from storage.records import Grant, GrantState, OutboxKind, ServerName, UserId
 from tests.bot.chat.desk import ANNA, BORIS, Desk
 from tests.bot.chat.test_views import ANNA as PERSON
 from tests.bot.chat.test_views import grant, seen
@@ -188,6 +188,20 @@ async def test_servers_are_asked_when_the_answer_goes_out(desk: Desk) -> None:
     assert await desk.says(BORIS, "/online") == ["online"]
     assert await desk.taps(ANNA, buttons.data(Tap.ONLINE, 1)) == []
     assert await desk.taps(BORIS, buttons.data(Tap.ONLINE, 1)) == ["online"]
+    async with desk.gate.database.reading() as tx:
+        first, turned = [one.payload for one in await tx.outbox.open(OutboxKind.ONLINE)]
+    assert (first, turned) == ({"page": 0}, {"page": 1, "edit": 5})
+    [refused] = await desk.says(ANNA, "/online")
+    assert refused.startswith("Only admins can do this.")
+
+
+def test_what_shows_as_nothing_is_a_question_mark() -> None:
+    empty = "\u202e"
+    found = on(Connected(BERLIN, session(empty, real_address=empty), Standing.UNKNOWN))
+    view = shown(found, numbers={(BERLIN, empty): 7})
+    assert "1. ? on berlin" in seen(view)
+    assert "from ?, as 10.8.0.2" in seen(view)
+    assert view.keyboard[0][0].text == "Cut ?"
 
 
 async def test_a_cut_is_an_admins_and_is_in_the_trail(desk: Desk) -> None:

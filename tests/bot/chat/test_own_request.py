@@ -42,6 +42,20 @@ async def test_it_says_who_was_asked(desk: Desk) -> None:
     async with desk.gate.database.writing() as tx:
         await tx.people.set_reachable(BORIS, reachable=False)  # type: ignore[arg-type]
     assert (await shown(desk))[0].endswith("Asked: P2002.")
+    # Where nobody can be reached there is nobody to nudge.
+    async with desk.gate.database.reading() as tx:
+        case = desk.gate.case(tx, THE_BOT)
+        view = await cards.asked(case, await request(desk), admin_reachable=False)
+    assert [one.text for one in view.keyboard[-1]] == ["Cancel request"]
+
+
+async def test_whoever_has_two_accounts_is_named_once(desk: Desk) -> None:
+    await desk.allow(BORIS)
+    await desk.allow(CLARA)
+    await desk.gate.link(CLARA, same_as=BORIS)
+    await desk.new()
+    await ask(desk)
+    assert (await shown(desk))[0].endswith(("Asked: P2001.", "Asked: P2002."))
 
 
 async def test_another_duration_is_two_taps(desk: Desk) -> None:
@@ -83,8 +97,13 @@ async def test_a_reason_is_a_reply_to_the_request(desk: Desk) -> None:
 
 async def test_other_words_are_no_reason(desk: Desk) -> None:
     await ask(desk)
-    for text, replies_to in (("night shift", None), ("night shift", 77), ("/help", MESSAGE)):
-        await desk.says(ANNA, text, replies_to=replies_to)
+    async with desk.gate.database.writing() as tx:
+        profile = PostedMessage(ChatId(ANNA), 78, OutboxKind.DELIVER, "g-1", desk.gate.now)
+        await tx.posted.remember(profile)
+    plain = await desk.says(ANNA, "night shift")
+    for replies_to in (77, 78):
+        assert await desk.says(ANNA, "night shift", replies_to=replies_to) == plain
+    await desk.says(ANNA, "/help me", replies_to=MESSAGE)
     # Nor is what somebody else writes: their message of that number is another one.
     await desk.says(CLARA, "night shift", replies_to=MESSAGE)
     assert (await request(desk)).reason == ""

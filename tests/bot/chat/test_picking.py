@@ -9,6 +9,7 @@ from bot.texts import questions as asking
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, EVE, Desk
 from tests.bot.reading import shown
 from tests.gate import updates
+from tests.gate.case import Laws
 
 DORA, FINN = 3002, 3003
 
@@ -97,6 +98,15 @@ async def test_nobody_else_may(desk: Desk) -> None:
     [gone] = await desk.taps(BORIS, "pk:77:0123abcd")
     assert gone == asking.LATE_GONE
     assert not await desk.is_allowed(DORA)
+
+
+async def test_whoever_is_no_admin_by_then_is_not_even_asked_again(desk: Desk) -> None:
+    await picks(desk, BORIS, *PEOPLE)
+    [yes] = [data for data in (await desk.buttons()).values() if data.startswith("pk")]
+    await desk.allow(DORA)
+    await desk.remove(DORA)
+    desk.gate.settle(Laws((CLARA,)))
+    assert await desk.taps(BORIS, yes) == []
 
 
 async def test_what_is_no_person_is_set_aside(desk: Desk) -> None:

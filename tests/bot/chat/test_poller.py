@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from telegram.error import Conflict, NetworkError
 
+from bot import limits
 from bot.access.case import Chance, Rules
+from bot.chat import poller
 from bot.chat.client import connect
 from bot.chat.poller import Poller
 from bot.chat.wire import NotTelegram, OddResult
@@ -62,6 +65,43 @@ async def test_an_update_that_nobody_can_have_typed_is_not_kept(core: Core) -> N
             "SELECT update_id, error, length(payload) < 99 FROM inbox WHERE state = 'quarantined'"
         )
         assert tuple(found.one()) == (huge, "too long: 200234 bytes", True)
+
+
+@pytest.mark.parametrize(("size", "is_kept"), [(64 * 1024, True), (64 * 1024 + 1, False)])
+async def test_the_longest_that_is_kept(core: Core, size: int, is_kept: bool) -> None:
+    """To the byte, as it came."""
+    short = json.dumps({"update_id": 7, "message": updates.message(ANNA.id, "")})
+    text = short.replace('"text": ""', f'"text": "{"x" * (size - len(short))}"')
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        server.faults.append(Fault("getUpdates", 1, batch(text)))
+        async with telegram.bot:
+            await Poller(
+                telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE
+            ).poll_once()
+    async with core.database.reading() as tx:
+        assert [len(item.payload) for item in await tx.inbox.new()] == ([size] if is_kept else [])
+
+
+async def test_what_is_set_aside_does_not_grow_for_ever(core: Core) -> None:
+    async with core.database.writing() as tx:
+        await tx.inbox.store(
+            [InboxItem(number, ChatId(5000), "{}", utc_now()) for number in range(1, 1001)]
+        )
+        await tx._connection.exec_driver_sql("UPDATE inbox SET state = 'quarantined'")
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        server.faults.append(Fault("getUpdates", 1, batch("nonsense", GOOD)))
+        async with telegram.bot:
+            await Poller(
+                telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE
+            ).poll_once()
+    async with core.database.reading() as tx:
+        found = await tx._connection.exec_driver_sql(
+            "SELECT count(*), min(update_id) FROM inbox WHERE state = 'quarantined'"
+            " AND update_id > 0"
+        )
+        assert tuple(found.one()) == (999, 2)
 
 
 async def test_what_no_body_has_room_for_is_passed_by(core: Core) -> None:
@@ -203,6 +243,23 @@ async def test_a_poll_that_fails_is_repeated(core: Core, caplog: pytest.LogCaptu
     ]
 
 
+async def test_a_flood_of_polls_is_waited_out(core: Core) -> None:
+    """As long as Telegram says."""
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        too_many = status(429, "Too Many Requests: retry after 1", retry_after=1)
+        server.faults.append(Fault("getUpdates", 1, too_many))
+        async with telegram.bot:
+            running = asyncio.create_task(
+                Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE).run()
+            )
+            await server.called("getUpdates", times=2)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    first, second = [call.at for call in server.calls if call.method == "getUpdates"]
+    assert second - first >= 1
+
+
 async def test_a_token_that_telegram_refuses_ends_the_bot(core: Core) -> None:
     async with DemoServer(TOKEN, (ANNA,)) as server:
         telegram = connect(TOKEN, server.url)
@@ -329,3 +386,111 @@ async def test_so_is_the_first_word_of_an_admin_who_has_never_written(
 async def is_stored(core: Core, update_id: int) -> bool:
     async with core.database.reading() as tx:
         return update_id in {item.update_id for item in await tx.inbox.new()}
+
+
+async def test_a_full_disk_that_a_write_meets_is_noted_and_revocations_go_on(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "_SAME_AGAIN_S", 0)
+    database = await open_copy(template, tmp_path)
+    rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600, admins=(BORIS,))
+    core = Core(database, rules, Chance(serial=str, code=str, token=str), utc_now, since_boot)
+    async with database.writing() as tx:
+        await tx.people.allow(BORIS, "Boris", utc_now())
+        await tx.people.allow(UserId(ANNA.id), "Anna", utc_now())
+        await tx._connection.exec_driver_sql("PRAGMA max_page_count = 1")  # as large as it is
+    reserve = Reserve(tmp_path / "reserve")
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        server.inject({"message": updates.message(ANNA.id, "x" * 50_000)})
+        revoke = server.inject({"message": updates.message(BORIS, "/revoke anna")})
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            polling = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=reserve)
+            await polling.poll_once()
+            assert reserve.is_scarce
+            async with database.reading() as tx:
+                assert [item.update_id for item in await tx.inbox.new()] == [revoke]
+            await polling.poll_once()
+    polls = [call for call in server.calls if call.method == "getUpdates"]
+    assert [call.params["offset"] for call in polls] == ["0", "0"]
+    await database.close()
+
+
+async def test_other_trouble_of_a_database_is_no_full_disk(core: Core, tmp_path: Path) -> None:
+    reserve = Reserve(tmp_path / "reserve")
+    async with core.database.writing() as tx:
+        await tx._connection.exec_driver_sql("DROP TABLE inbox")
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        server.inject({"message": updates.message(ANNA.id, "/help")})
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            polling = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=reserve)
+            with pytest.raises(OperationalError, match="no such table"):
+                await polling.poll_once()
+    assert not reserve.is_scarce
+
+
+async def test_a_flood_waits_while_somebody_is_served(core: Core) -> None:
+    """Until they are, and no longer."""
+    served = asyncio.Event()
+    looks: list[bool] = []
+
+    def is_serving() -> bool:
+        looks.append(not served.is_set())
+        return looks[-1]
+
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        for number in range(limits.UPDATES):
+            server.inject({"message": updates.message(5000 + number, "/start")})
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            polling = Poller(
+                *(telegram, "vpn_bot", core, lambda: None),
+                reserve=RESERVE,
+                is_serving=is_serving,
+            )
+            await polling.poll_once()
+            assert looks == []
+            server.inject({"message": updates.message(ANNA.id, "/help")})
+            serving = asyncio.create_task(asyncio.sleep(0))
+            serving.add_done_callback(lambda _: served.set())
+            await polling.poll_once()
+            assert looks == [True, False]
+            # That was no flood any more.
+            server.inject({"message": updates.message(ANNA.id, "/help")})
+            await polling.poll_once()
+    assert looks == [True, False]
+
+
+async def test_whoever_was_told_of_one_full_disk_is_told_of_the_next(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "_SAME_AGAIN_S", 0)
+    reserve = Reserve(tmp_path / "reserve")
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            polling = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=reserve)
+            for is_scarce, told in ((True, 1), (True, 1), (False, 1), (True, 2)):
+                reserve.is_scarce = is_scarce
+                server.inject({"message": updates.message(ANNA.id, "/help")})
+                await polling.poll_once()
+                assert sum("disk" in one.text for one in server.person(ANNA.id).messages) == told
+
+
+@pytest.mark.parametrize(("waiting", "is_full"), [(1999, False), (2000, True)])
+async def test_two_thousand_may_wait_before_fetching_slows_down(
+    core: Core, waiting: int, is_full: bool
+) -> None:
+    async with core.database.writing() as tx:
+        await tx.inbox.store(
+            [InboxItem(number, ChatId(5000), "{}", utc_now()) for number in range(1, waiting + 1)]
+        )
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        telegram = connect(TOKEN, server.url)
+        update = {"update_id": 3001, "message": updates.message(ANNA.id, "/start")}
+        server.faults.append(Fault("getUpdates", 1, batch(json.dumps(update))))
+        async with telegram.bot:
+            polling = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE)
+            await polling.poll_once()
+            assert polling._is_full is is_full

@@ -1,11 +1,8 @@
 """What is sent, edited and remembered for each kind of row, at a look-alike of Telegram."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,16 +22,9 @@ from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT
 from bot.access.usage import Use
 from bot.chat import soon_over
-from bot.chat.client import connect
-from bot.chat.posts import Posts
 from bot.chat.sender import Handler
-from bot.core import Core
-from bot.handover.handover import Handover
-from bot.process.clock import since_boot
 from bot.texts import chat as words
 from demo.api.faults import Fault, status
-from demo.people import DemoPerson
-from demo.server import DemoServer
 from demo.testing import DemoMessage
 from storage.outbox import Done
 from storage.records import (
@@ -43,7 +33,6 @@ from storage.records import (
     ChatId,
     EndReason,
     Grant,
-    OutboxItem,
     OutboxKind,
     Payload,
     PostedMessage,
@@ -53,7 +42,6 @@ from tests.bot.access.kit import (
     ANNA,
     BERLIN,
     BORIS,
-    CLARA,
     DAY,
     HOUR,
     MORNING,
@@ -61,15 +49,11 @@ from tests.bot.access.kit import (
     Paper,
     seen,
 )
+from tests.bot.chat.posting import Desk, empty_outbox
 from tests.bot.chat.rows import conclude
 from tests.bot.chat.test_views import status as answered
-from tests.storage.kit import open_copy
 from vpn.findings import ServerStatus
 
-TOKEN = "123456789:a-token-that-opens-nothing-at-all"
-PEOPLE = [
-    DemoPerson(number, "P", None, "Employee", started=True) for number in (ANNA, BORIS, CLARA)
-]
 GONE = status(400, "Bad Request: message to edit not found")
 SAME = status(
     400,
@@ -78,63 +62,9 @@ SAME = status(
 )
 
 
-class Desk:
-    """Sends rows of the outbox, and keeps what went out."""
-
-    def __init__(self, paper: Paper, server: DemoServer, posts: Posts) -> None:
-        self.paper = paper
-        self.server = server
-        self.posts = posts
-        self._seen = 0
-
-    async def row(self, kind: OutboxKind, payload: Payload, chat: int = BORIS) -> OutboxItem:
-        """A claimed row."""
-        async with self.paper.database.writing() as tx:
-            await tx.outbox.add(ChatId(chat), kind, payload, now=self.paper.now)
-            item = (await tx.outbox.due(self.paper.now, 1000))[-1]
-            await tx.outbox.claim(item.id)
-        return item
-
-    async def does(self, handler: Handler, item: OutboxItem) -> None:
-        await conclude(self.posts._core, item, await handler(item))
-
-    def calls(self) -> list[str]:
-        """The methods that were called since the last look."""
-        new = self.server.calls[self._seen :]
-        self._seen += len(new)
-        return [call.method for call in new]
-
-    async def states(self) -> dict[str, int]:
-        async with self.paper.database.reading() as tx:
-            rows = await tx._connection.exec_driver_sql(
-                "SELECT state FROM outbox WHERE kind <> 'notice'"
-            )
-            return Counter(rows.scalars())
-
-    async def posted(self, kind: OutboxKind, request: int) -> list[tuple[int, int]]:
-        async with self.paper.database.reading() as tx:
-            found = await tx.posted.about(kind, str(request))
-        return [(int(one.chat_id), one.message_id) for one in found]
-
-
 @pytest.fixture
-async def desk(template: Path, tmp_path: Path) -> AsyncIterator[Desk]:
-    paper = Paper(await open_copy(template, tmp_path))
-    async with paper.database.writing() as tx:
-        await tx.people.allow(ANNA, "Anna Petrova", MORNING)
-    await paper.add_server()
-    core = Core(paper.database, paper.rules, paper.chance, lambda: paper.now, since_boot)
-    nobody: Any = None  # no server is asked
-    async with DemoServer(TOKEN, PEOPLE) as server, connect(TOKEN, server.url).bot as bot:
-        made = Desk(paper, server, Posts(bot, core, nobody, nobody, Handover(None), canary_s=300))
-        made.calls()
-        yield made
-    await paper.database.close()
-
-
-async def empty_outbox(desk: Desk) -> None:
-    async with desk.paper.database.writing() as tx:
-        await tx._connection.exec_driver_sql("DELETE FROM outbox")
+def desk(posting: Desk) -> Desk:
+    return posting
 
 
 async def test_a_reply_changes_its_message_or_is_a_new_one(desk: Desk) -> None:
@@ -296,21 +226,6 @@ async def test_instructions_of_a_server_that_is_gone(desk: Desk) -> None:
     await desk.does(desk.posts.how_to, await desk.row(OutboxKind.HOW_TO, payload, ANNA))
     assert desk.server.person(ANNA).messages[-1].text == words.HOW_TO_GONE
     assert await desk.states() == {"done": 3}
-
-
-async def test_a_file_is_sent_until_nobody_knows_too_often(desk: Desk, tmp_path: Path) -> None:
-    folder = tmp_path / "templates"
-    (folder / "files").mkdir(parents=True)
-    (folder / "files" / "notes.txt").write_text("Ask Boris.\n")
-    desk.posts._handover = Handover(folder)
-    named: Payload = {"file": "notes.txt"}
-    await desk.does(desk.posts.extra_file, await desk.row(OutboxKind.EXTRA_FILE, named, ANNA))
-    assert desk.calls() == ["sendDocument"]
-    await desk.does(
-        desk.posts.extra_file, await desk.row(OutboxKind.EXTRA_FILE, {"file": "gone.txt"}, ANNA)
-    )
-    assert desk.calls() == []
-    assert await desk.states() == {"done": 2}
 
 
 class Answering:
@@ -487,3 +402,28 @@ async def test_a_reminder_takes_the_place_of_the_card(desk: Desk) -> None:
     desk.calls()
     await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again))
     assert desk.calls() == []
+
+
+async def test_a_card_that_somebody_has_deleted_comes_back_for_a_decision_only(desk: Desk) -> None:
+    request = await desk.paper.asked()
+    edit: Payload = {"request": request.id, "kind": OutboxKind.CARD, "message": 77}
+    stays: tuple[Payload, list[str]] = ({"afresh": False}, [])
+    for more, methods in (stays, ({}, ["sendMessage"])):
+        desk.calls()
+        desk.server.faults.append(Fault("editMessageText", 1, GONE))
+        row = await desk.row(OutboxKind.EDIT_CARD, {**edit, **more})
+        await desk.does(desk.posts.edit_card, row)
+        assert desk.calls() == ["editMessageText", *methods]
+
+
+async def test_a_group_is_reminded_as_long_as_anybody_is_asked(desk: Desk) -> None:
+    async with desk.paper.database.writing() as tx:
+        await tx.people.know(BORIS, "Boris", MORNING)
+    request = await desk.paper.asked()
+    group = desk.server.add_group("Staff", [BORIS])
+    again: Payload = {"request": request.id, "again": True}
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again, group.id))
+    assert len(group.messages) == 1
+    await desk.paper.by(await desk.paper.actor(BORIS), requests.deny, request.id)
+    await desk.does(desk.posts.card, await desk.row(OutboxKind.CARD, again, group.id))
+    assert len(group.messages) == 1

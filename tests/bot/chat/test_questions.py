@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bot.access import linking, people
+from bot.texts import questions as asking
+from bot.texts.fill import fill
 from storage.records import GrantState, ServerName, UserId
 from tests.bot.chat.desk import ANNA, BORIS, DAY, EVE, Desk
 from tests.gate.gate import OPERATOR
@@ -80,6 +82,29 @@ async def test_an_answer_in_time_is_enough(desk: Desk) -> None:
 
 async def test_nothing_is_asked_about_whoever_has_nothing(desk: Desk) -> None:
     assert await desk.taps(BORIS, f"rp:{ANNA}") == []
+
+
+async def test_what_has_ended_is_not_counted_beside_what_has_not(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "berlin")
+    async with desk.gate.database.reading() as tx:
+        [ended] = await tx.grants.of_user(UserId(ANNA))
+    await desk.taps(BORIS, f"rg:{ended.id}")
+    await desk.taps(BORIS, (await desk.buttons())["Revoke now"])
+    assert await desk.taps(BORIS, f"rg:{ended.id}") == []
+    await desk.gate.gives(ANNA, "paris")
+    await desk.new()
+    [asked] = await desk.taps(BORIS, f"rp:{ANNA}")
+    assert ended.common_name not in asked
+    assert asked.count("p1001-code") == 1
+
+
+async def test_who_is_to_be_allowed_is_named_as_they_can_be_known(desk: Desk) -> None:
+    await desk.says(EVE, "/start")
+    [asked] = await desk.taps(BORIS, f"al:{EVE}")
+    values = {"name": f"P{EVE}", "username": f"@u{EVE}", "id": EVE}
+    assert asked == fill(asking.CONFIRM_ALLOW, **values)
+    [asked] = await desk.taps(BORIS, f"al:{BORIS}")
+    assert asked == fill(asking.CONFIRM_ALLOW_SELF, name=f"P{BORIS}", id=BORIS)
 
 
 async def old_certificates(desk: Desk) -> dict[str, list[str]]:
