@@ -132,8 +132,7 @@ class Sender:
         async with self._database.reading() as tx:
             holds = await tx.outbox.holds()
         for chat_id, until in holds.items():
-            if until > now:
-                self._hold_until(chat_id, (until - now).total_seconds())
+            self._hold_until(chat_id, (until - now).total_seconds())
 
     async def reclaim(self) -> None:
         """Takes up what says 'sending' although nobody sends it.

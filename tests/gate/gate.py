@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from telegram import Bot
-from telegram.request import BaseRequest
+from telegram.request import BaseRequest, RequestData
 
 from bot.access import (
     admins,
@@ -102,10 +102,15 @@ class Fate(Enum):
 
 
 class Telegram(BaseRequest):
-    """The far end of every call: says yes to all, and keeps the names of the methods."""
+    """The far end of every call: keeps the names of the methods, and what the last one said.
+
+    Says yes to all, as long as nobody has it answer something else.
+    """
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.last: Json = {}
+        self.answer: tuple[int, bytes] = (200, b'{"ok":true,"result":true}')
 
     async def initialize(self) -> None:
         """There is no connection."""
@@ -117,9 +122,12 @@ class Telegram(BaseRequest):
     def read_timeout(self) -> float | None:
         return None
 
-    async def do_request(self, url: str, *_: Any, **__: Any) -> tuple[int, bytes]:
+    async def do_request(
+        self, url: str, *_: Any, request_data: RequestData | None = None, **__: Any
+    ) -> tuple[int, bytes]:
         self.calls.append(url.rpartition("/")[2])
-        return 200, b'{"ok":true,"result":true}'
+        self.last = request_data.parameters if request_data else {}
+        return self.answer
 
 
 @dataclass

@@ -116,6 +116,8 @@ ROOMS = (
         ("bot/chat/*.py", "bot/handover/delivery.py"),
         (
             "tests/bot/chat",
+            "tests/bot/handover/test_delivery.py",
+            "tests/bot/handover/test_sets.py",
             "tests/bot/texts/test_texts.py",
             "tests/bot/texts/test_fill.py",
             "tests/bot/test_receipts.py",

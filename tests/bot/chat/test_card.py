@@ -283,6 +283,16 @@ async def test_who_has_agreed_where_two_have_to(paper: Paper) -> None:
     assert needs_one not in (await card(paper, request))[0]
 
 
+async def test_whose_yes_counts_finds_a_button_for_it(paper: Paper) -> None:
+    """In a group of theirs it is there as long as anybody's does."""
+    dev = Group(GroupName("dev"), approvers=(CLARA,), approvals=1)
+    await paper.by(OPERATOR, groups.add, dev)
+    await paper.by(OPERATOR, groups.join, dev.name, ANNA)
+    request = await paper.asked()
+    found = [(await card(paper, request, viewer))[1] for viewer in (BORIS, CLARA, None)]
+    assert ["Approve 7 days" in buttons for buttons in found] == [False, True, True]
+
+
 async def test_what_was_decided(paper: Paper) -> None:
     request = await paper.asked()
     waits = said(words.CARD_WAITS, until=moment(request.expires_at))

@@ -8,16 +8,7 @@ from typing import Any
 import pytest
 from telegram.error import TelegramError
 
-from bot.access import (
-    extending,
-    importing,
-    linking,
-    not_me,
-    pausing,
-    requests,
-    revocation,
-    usage,
-)
+from bot.access import extending, importing, linking, not_me, pausing, requests, revocation, usage
 from bot.access.importing import Certificate
 from bot.access.permission import THE_BOT
 from bot.access.usage import Use
@@ -82,7 +73,10 @@ async def test_a_reply_changes_its_message_or_is_a_new_one(desk: Desk) -> None:
     desk.server.faults.append(Fault("editMessageText", 1, GONE))
     await desk.does(desk.posts.reply, await desk.row(OutboxKind.REPLY, {**first, "edit": number}))
     assert desk.calls() == ["editMessageText", "sendMessage"]
-    assert await desk.states() == {"done": 4}
+    assert "request_users" not in str(desk.server.calls[-1].params)
+    await desk.does(desk.posts.reply, await desk.row(OutboxKind.REPLY, {**first, "picks": True}))
+    assert "request_users" in str(desk.server.calls[-1].params)
+    assert await desk.states() == {"done": 5}
 
 
 async def test_a_card_is_remembered_and_brought_up_to_date(desk: Desk) -> None:
@@ -307,6 +301,19 @@ async def test_a_reminder_takes_the_place_of_the_one_before(desk: Desk) -> None:
         assert not await tx.outbox.open(OutboxKind.EDIT)
     assert [one.message_id for one in left] == [second.message_id]
     assert gone.payload == {"message": first.message_id}
+
+
+async def test_a_reminder_that_was_overtaken_on_its_way_is_edited(desk: Desk) -> None:
+    paper, core = desk.paper, desk.posts._core
+    grant = await paper.active()
+    paper.now = grant.not_after - DAY
+    row = await desk.row(OutboxKind.REMINDER, {"grant": grant.id}, chat=ANNA)
+    sent = await soon_over.send(desk.posts._bot, core, row)
+    await paper.by(await paper.actor(ANNA), extending.ask, grant.id)
+    await conclude(core, row, sent)
+    async with paper.database.reading() as tx:
+        (edit,) = await tx.outbox.open(OutboxKind.EDIT)
+    assert edit.payload["kind"] == "reminder"
 
 
 async def test_a_reminder_follows_what_becomes_of_its_profile(desk: Desk) -> None:

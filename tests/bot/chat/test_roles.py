@@ -72,7 +72,9 @@ async def test_what_cannot_be_is_said(desk: Desk, text: str, answer: str) -> Non
 async def test_an_approver_without_a_group_is_told_what_is_missing(desk: Desk) -> None:
     said = await desk.says(BORIS, "/role 2003 approver")
     assert "of no group yet: <code>/role 2003 approver GROUP</code>" in said[-1]
+    assert (await desk.says(BORIS, "/role 2003"))[-1].startswith("2003: approver\n")
     assert f"/role {DORA} approver GROUP" in (await desk.says(DORA, "/help"))[-1]
+    assert "approver" not in (await desk.says(ANNA, "/help"))[-1]
 
 
 async def test_an_approver_finds_their_cards_and_nothing_else(desk: Desk) -> None:
@@ -101,10 +103,32 @@ async def test_an_auditor_looks_and_finds_no_button(desk: Desk) -> None:
         assert (await desk.says(DORA, text))[0].startswith("Only admins")
     assert (await desk.says(DORA, "/group dev add P1001"))[0].startswith("Only admins")
     # Nor is it said whether there is anybody of a name.
-    for text in ("/group dev add Nobody", "/remove Nobody", "/remove"):
+    for text in ("/group dev add Nobody", "/remove Nobody", "/remove", "/role Nobody admin"):
         assert (await desk.says(DORA, text))[0].startswith("Only admins")
     assert words.HELP_AUDITOR in (await desk.says(DORA, "/help"))[0]
     assert await desk.says(DORA, "/pending") == ["1 request waits for a decision:", "card"]
+
+
+async def test_a_name_that_several_have_is_no_mistyped_role(desk: Desk) -> None:
+    for user_id in (5001, 5002):
+        await desk.says(BORIS, f"/allow {user_id} Sam Lee")
+    [said] = await desk.says(BORIS, "/role Sam Lee")
+    assert "isn’t a role" not in said
+    assert all(f"{user_id}" in said for user_id in (5001, 5002))
+    [said] = await desk.says(BORIS, "/role Nobody")
+    assert "I know nobody called “Nobody”" in said
+
+
+@pytest.mark.parametrize(("many", "is_cut"), [(50, False), (51, True)])
+async def test_a_long_list_says_that_there_are_more(desk: Desk, many: int, is_cut: bool) -> None:
+    async with desk.gate.database.writing() as tx:
+        case = desk.gate.case(tx, OPERATOR)
+        for number in range(many):
+            await appointing.appoint(case, UserId(7000 + number), Role.AUDITOR, ())
+    await desk.new()
+    [listed] = await desk.says(BORIS, "/role")
+    assert listed.count(": auditor") == 50
+    assert ("…" in listed) is is_cut
 
 
 async def test_the_menu_is_the_roles(desk: Desk) -> None:

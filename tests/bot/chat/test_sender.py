@@ -218,6 +218,50 @@ async def test_after_a_halt_no_more_is_begun_until_there_is_room(core: Core) -> 
         assert len(wire.begun) == 17
 
 
+async def left_behind(core: Core) -> dict[OutboxKind, OutboxItem]:
+    """A row of each kind that says 'sending' although whoever sent it is gone."""
+    await put(core, OutboxKind.RECEIPT, [ANNA])
+    await put(core, OutboxKind.NOTICE, [ANNA])
+    async with core.database.writing() as tx:
+        rows = await tx.outbox.due(core.clock(), 9)
+        for row in rows:
+            await tx.outbox.claim(row.id)
+    return {row.kind: row for row in rows}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_what_a_process_left_behind_is_taken_up(core: Core, is_known: bool) -> None:
+    """A text goes once more; of what must not, its own handling says what comes of it."""
+    rows = await left_behind(core)
+    settled: list[OutboxItem] = []
+
+    async def settle(item: OutboxItem) -> Done | None:
+        settled.append(item)
+        return Done() if is_known else None
+
+    wire = Wire()
+    handlings = {
+        OutboxKind.RECEIPT: Handling(wire.receipt, is_slow=True, settle=settle),
+        OutboxKind.NOTICE: Handling(wire.notice),
+    }
+    sender = Sender(core, handlings, failure_of=failure_at_telegram)
+    before = sender.is_busy
+    sender.wake()
+    assert (before, sender.is_busy) == (False, True), "somebody said that there is something"
+    running = asyncio.create_task(sender.run())
+    try:
+        await until(lambda: not sender.is_busy)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert [item.id for item in wire.sent] == [rows[OutboxKind.NOTICE].id]
+    assert [item.id for item in settled] == [rows[OutboxKind.RECEIPT].id]
+    assert wire.begun == []
+    async with core.database.reading() as tx:
+        left = [item.kind for item in await tx.outbox.sending()]
+    assert left == ([] if is_known else [OutboxKind.RECEIPT])
+
+
 async def test_a_pile_for_one_chat_starves_no_other(core: Core) -> None:
     wire = Wire()
     await put(core, OutboxKind.RECEIPT, [ANNA] * 250)

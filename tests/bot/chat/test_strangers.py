@@ -1,10 +1,12 @@
 """Names that nobody knows on an operator's own server: cut one, or have them cut."""
 
+import asyncio
+
 from bot.chat import buttons, strangers
 from bot.chat.buttons import Tap
 from bot.texts import strangers as words
 from bot.texts.fill import fill
-from storage.records import ServerName
+from storage.records import SeenAs, ServerName
 from tests.bot.chat.desk import ANNA, BORIS, Desk
 
 BERLIN = ServerName("berlin")
@@ -25,6 +27,16 @@ async def cuts(desk: Desk) -> bool:
         server = await tx.servers.get(BERLIN)
     assert server is not None
     return server.cuts_unknown
+
+
+async def test_one_is_cut_by_an_admin_and_by_nobody_else(desk: Desk) -> None:
+    async with desk.gate.database.writing() as tx:
+        number = await tx.strangers.note(BERLIN, "eve", SeenAs.UNKNOWN, desk.gate.now)
+    assert await desk.taps(ANNA, f"ct:{number}") == []
+    assert await desk.taps(BORIS, f"ct:{number + 1}") == []
+    assert await desk.taps(BORIS, f"ct:{number}") == ["cut"]
+    await asyncio.gather(*desk.gate.worker._answers)
+    assert desk.gate.telegram.last["text"] == words.CUTTING_TOAST
 
 
 async def test_an_admin_has_them_cut_or_is_asked_again(desk: Desk) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bot.access import requests, roles
 from bot.chat.buttons import Meant, Tap
 from bot.chat.scene import Scene
-from bot.chat.taps import ACTIONS, mend
+from bot.chat.taps import ACTIONS, mend, mend_stale, refit
 from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, RequestState
 from tests.bot.access.kit import ANNA, BORIS, CLARA, MORNING, Paper, to
 from tests.storage.kit import open_copy
@@ -73,7 +73,29 @@ async def test_what_is_open_unknown_or_without_a_message_stays(paper: Paper) -> 
     await paper.by(await paper.actor(ANNA), requests.cancel, request.id)
     await paper.forget()
     await tap(paper, Meant(Tap.APPROVE, request=request.id), message_id=None)
+    boris = await paper.actor(BORIS)
+    async with paper.database.writing() as tx:
+        case = paper.case(tx, boris)
+        await mend_stale(Scene(case, BORIS), Meant(Tap.APPROVE, request=request.id))
+        await mend_stale(Scene(case, BORIS, TAPPED), Meant(Tap.SERVER, request=request.id))
     assert await paper.heard() == []
+
+
+async def test_buttons_that_do_not_fit_any_more_are_changed_on_every_card(paper: Paper) -> None:
+    request = await paper.asked()
+    async with paper.database.writing() as tx:
+        posted = PostedMessage(ChatId(CLARA), 8, OutboxKind.CARD, str(request.id), paper.now)
+        await tx.posted.remember(posted)
+    await paper.forget()
+    boris = await paper.actor(BORIS)
+    async with paper.database.writing() as tx:
+        scene = Scene(paper.case(tx, boris), BORIS, TAPPED)
+        await refit(scene, Meant(Tap.APPROVE, request=request.id))
+    card = {"request": request.id, "kind": OutboxKind.CARD}
+    assert await paper.heard() == [
+        to(CLARA, OutboxKind.EDIT_CARD, card | {"message": 8}),
+        to(BORIS, OutboxKind.EDIT_CARD, card | {"message": TAPPED}),
+    ]
 
 
 @pytest.mark.parametrize("button", [Tap.APPROVE, Tap.DENY])

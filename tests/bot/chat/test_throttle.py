@@ -35,6 +35,16 @@ def test_memory_is_bounded_whoever_comes(keys: list[int]) -> None:
     assert len(throttle._passed) <= 10
 
 
+def test_whoever_was_quiet_longest_is_forgotten_first() -> None:
+    throttle = Throttle(1, MINUTE, keys=2)
+    assert throttle.passes(1, NOW)
+    assert throttle.passes(2, NOW)
+    assert not throttle.passes(1, NOW), "two are remembered"
+    assert throttle.passes(3, NOW)
+    assert not throttle.passes(1, NOW), "it was here after the second one"
+    assert throttle.passes(2, NOW)
+
+
 @given(st.lists(st.timedeltas(min_value=timedelta(0), max_value=MINUTE), max_size=80))
 def test_no_period_ever_has_more(steps: list[timedelta]) -> None:
     throttle = Throttle(3, MINUTE)

@@ -78,6 +78,22 @@ async def test_three_answers_go_to_every_admin_with_what_is_known(desk: Desk) ->
     assert len(await desk.taps(ANNA, last)) == 2
 
 
+@pytest.mark.parametrize("is_locked", [True, False])
+async def test_the_advice_is_for_what_happens(desk: Desk, is_locked: bool) -> None:
+    grant = await given(desk)
+    if is_locked:
+        async with desk.gate.database.writing() as tx:
+            await tx.keys.lock(grant.id)
+    everything = {*words.ADVICE.values(), words.ADVICE_LOCKED}
+    for what, advice in (
+        ("p", words.ADVICE_LOCKED if is_locked else words.ADVICE["p"]),
+        ("c", words.ADVICE["c"]),
+    ):
+        desk.gate.now += timedelta(hours=1)
+        read = shown((await desk.taps(ANNA, f"tr:{grant.id}:{what}am"))[-1]).text
+        assert [one for one in everything if one in read] == [advice]
+
+
 async def test_where_no_admin_can_be_reached_that_is_said(desk: Desk) -> None:
     grant = await given(desk)
     await desk.have_started(BORIS, CLARA)

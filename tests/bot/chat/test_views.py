@@ -7,17 +7,20 @@ from typing import Any
 import pytest
 
 from bot.access.holdings import Holding
+from bot.access.permission import Actor
 from bot.access.usage import LastUse
 from bot.chat import server_list, views
-from bot.chat.buttons import Tap
+from bot.chat.buttons import Button, Tap
 from bot.chat.pages import page_of
 from bot.chat.views import View
 from bot.texts import chat as words
 from demo.api.markup import parse_html
+from storage.pauses import PersonPause
 from storage.records import (
     Grant,
     GrantId,
     GrantState,
+    Pause,
     Person,
     Place,
     Proof,
@@ -91,6 +94,15 @@ def test_what_is_not_proved_says_where() -> None:
     assert "may still get in" not in entry(grant(1)), "nothing is to be proved of what lives"
 
 
+@pytest.mark.parametrize(
+    ("until", "said"), [(None, "is paused. "), (NOW, "is paused until 2026-03-02 00:00 UTC. ")]
+)
+def test_somebody_paused_reads_until_when(until: datetime | None, said: str) -> None:
+    pause = PersonPause(ANNA.id, NOW, until, "telegram:2", "Boris")
+    text = seen(views.my_access(ANNA.id, [], [], {}, {}, pause))
+    assert text == f"⏸ Your VPN access {said}Your profiles are kept."
+
+
 def test_what_waits_for_a_server_is_said_so() -> None:
     text = entry(revoking(1, imported_at=NOW, server=None))
     assert "no server is known yet: may still get in" in text
@@ -141,11 +153,122 @@ def test_what_another_account_has_is_shown_and_can_be_ended_only() -> None:
     own, other = grant(1), grant(2, user_id=PHONE)
     view = mine(Holding(own), Holding(other))
     assert f"By your account Anna (phone):\n{BERLIN}" in seen(view)
+    assert seen(view).count("By your account") == 1
     assert [[button.data for button in row] for row in view.keyboard] == [
         [f"mt:{own.id}"],
         [f"np:{own.id}", f"gu:{own.id}"],
         [f"gu:{other.id}"],
     ]
+
+
+AT, UNTIL = "2026-03-02 00:00 UTC", "berlin until 2026-03-09 00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "berlin until 2026-03-09 00:00 UTC\nactive, {}, address 10.8.0.2"),
+        ({"places": ()}, "berlin until 2026-03-09 00:00 UTC\nactive, {}"),
+        (
+            {"places": (Place(BERLIN, "10.8.0.2"), Place(ServerName("rome"), "10.9.0.2"))},
+            f"{UNTIL}\nactive, {{}}, address 10.8.0.2 (berlin), 10.9.0.2 (rome)",
+        ),
+        (
+            {"pause": Pause.PAUSED},
+            "berlin until 2026-03-09 00:00 UTC\npaused, {}, address 10.8.0.2",
+        ),
+        (
+            {"imported_at": NOW, "server": None, "places": ()},
+            "A profile from before the takeover, until 2026-03-09 00:00 UTC\nactive, {}. {old}",
+        ),
+    ],
+)
+def test_what_works_is_told_with_all_that_is_known_of_it(
+    changes: dict[str, Any], said: str
+) -> None:
+    one = grant(1, **changes)
+    text = said.format(one.common_name, old="/requestvpn gives you a new one to replace it.")
+    assert seen(mine(Holding(one))) == f"{text}\nnot seen connected yet"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "for berlin, 1 hour: waits for an admin until 2026-03-02 00:00 UTC"),
+        (
+            {"starts_at": NOW},
+            f"for berlin, 1 hour: waits for an admin until {AT}\nbegins {AT}",
+        ),
+        (
+            {"server": None, "state": RequestState.CHOOSING},
+            ", 1 hour: waits for you to choose a server",
+        ),
+        (
+            {"state": RequestState.SCHEDULED, "starts_at": NOW},
+            "for berlin, 1 hour: approved, begins 2026-03-02 00:00 UTC",
+        ),
+    ],
+)
+def test_what_somebody_waits_for_is_told_with_when(changes: dict[str, Any], said: str) -> None:
+    one = Request(
+        id=RequestId(3),
+        user_id=ANNA.id,
+        server=BERLIN,
+        duration=3600,
+        reason="",
+        state=RequestState.PENDING,
+        asked_at=NOW,
+        expires_at=NOW,
+    )
+    view = views.my_access(ANNA.id, [replace(one, **changes)], [], {}, {})
+    head = "Request 3" if said.startswith(",") else "Request 3 "
+    assert seen(view) == head + said
+
+
+def test_who_is_paused_can_give_up_a_profile_and_nothing_else() -> None:
+    paused = grant(1, pause=Pause.PAUSED)
+    [[only]] = mine(Holding(paused)).keyboard
+    assert only.data == f"gu:{paused.id}"
+
+
+def test_a_pause_that_is_not_proved_says_where() -> None:
+    assert "not confirmed on berlin" in entry(grant(1, pause=Pause.PAUSING), BERLIN)
+    assert "not confirmed" not in entry(grant(1, pause=Pause.PAUSED), BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("A", "A"),
+        ("AB", "A and B"),
+        ("ABC", "A, B and C"),
+        ("ABCD", "A, B, C and 1 more"),
+    ],
+)
+def test_a_few_people_by_name(names: str, said: str) -> None:
+    assert views.by_name([*names]) == said
+
+
+def test_a_list_is_cut_in_the_open_and_only_where_it_is() -> None:
+    assert views.more(views.SHOWN, "user list") == ""
+    assert "… and 1 more" in views.more(views.SHOWN + 1, "user list")
+    rows = [Button(str(number), "no") for number in range(views.BUTTONS_SHOWN + 1)]
+    for some, is_cut in ((rows, True), (rows[:-1], False)):
+        view = views.choice("Which?", some, "/revoke ID")
+        assert len(view.keyboard) == views.BUTTONS_SHOWN
+        assert ("These aren’t all" in view.text) is is_cut
+
+
+def test_whoever_keeps_the_list_and_is_not_on_it_can_let_themselves_in() -> None:
+    admin = Actor("telegram:1001", "Anna", ANNA.id, is_admin=True)
+    [[yes]] = views.allow_self(admin)
+    assert yes.data == f"al:{ANNA.id}"
+    for nobody in (
+        replace(admin, is_allowed=True),
+        replace(admin, is_admin=False),
+        replace(admin, user_id=None, is_operator=True),
+    ):
+        assert views.allow_self(nobody) == ()
 
 
 def test_more_time_is_offered_until_it_was_asked_for_or_is_there() -> None:
@@ -169,8 +292,9 @@ def test_what_still_works_is_named_and_cut_in_the_open() -> None:
         "• berlin until 2026-03-09 00:00 UTC, anna-petrova-00000001",
         "• anna-petrova-00000002, from before the takeover, until 2026-03-09 00:00 UTC",
     ]
-    text = seen(View(views.still_yours([grant(number) for number in range(9)])))
-    assert text.endswith("and more: /myvpn")
+    many = [grant(number) for number in range(6)]
+    assert seen(View(views.still_yours(many))).endswith("and more: /myvpn")
+    assert "and more" not in seen(View(views.still_yours(many[:5])))
 
 
 def test_the_rest_of_a_person_takes_one_tap_and_each_name_that_is_nobodys_another() -> None:

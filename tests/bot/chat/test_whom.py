@@ -6,7 +6,8 @@ import pytest
 
 from bot.access import groups
 from bot.access.matching import NEAR
-from bot.chat import views
+from bot.chat import views, whom
+from bot.chat.scene import Scene
 from bot.texts import chat as words
 from bot.texts import pausing as pause_words
 from bot.texts.fill import fill
@@ -50,7 +51,7 @@ async def test_every_one_of_many_is_reached_by_turning(desk: Desk, typed: str, n
     await desk.new()
     await desk.says(BORIS, typed + name)
     seen: set[str] = set()
-    while True:
+    for _ in range(MANY):
         labels = await desk.buttons()
         seen |= {data for label, data in labels.items() if "Person Number" in label}
         assert len(labels) <= views.BUTTONS_SHOWN + 2
@@ -60,6 +61,44 @@ async def test_every_one_of_many_is_reached_by_turning(desk: Desk, typed: str, n
     assert {int(data.split(":")[1]) for data in seen} == everybody
     await turned(desk, words.BUTTON_BACK)
     assert words.BUTTON_NEXT in await desk.buttons()
+
+
+@pytest.mark.parametrize(("people", "is_whole"), [(16, True), (17, False)])
+async def test_certificates_that_are_nobodys_are_beside_people_where_there_is_room(
+    desk: Desk, people: int, *, is_whole: bool
+) -> None:
+    await desk.gate.take_over()  # four that let somebody in
+    for number in range(people):
+        await hire(desk, 40_001_000 + number, f"Person {number:03}")
+        await desk.gate.gives(40_001_000 + number, "berlin" if number % 2 else "paris")
+    await desk.new()
+    await desk.says(BORIS, "/revoke")
+    labels = [*await desk.buttons()]
+    assert len(labels) == (20 if is_whole else 18)
+    assert ("Revoke old-laptop" in labels) is is_whole
+
+
+async def test_all_words_of_a_search_are_in_a_certificates_name(desk: Desk) -> None:
+    await desk.gate.take_over()
+    await fill_the_list(desk, MANY)
+    async with desk.gate.database.reading() as tx:
+        scene = Scene(desk.gate.case(tx, OPERATOR), UserId(BORIS))
+        found = {
+            " ".join(wanted): [one.common_name for one in await whom.nobodys_like(scene, wanted)]
+            for wanted in (["old", "laptop"], ["laptop"], ["old", "phone"])
+        }
+    assert found == {"old laptop": ["old-laptop"], "laptop": ["old-laptop"], "old phone": []}
+
+
+@pytest.mark.parametrize(("typed", "turn"), [("/remove", "rml:20"), ("/pause", "pal:20")])
+async def test_a_list_that_is_turned_stays_where_it_is(desk: Desk, typed: str, turn: str) -> None:
+    await fill_the_list(desk, MANY)
+    await desk.new()
+    for answered, place in ((desk.says(BORIS, typed), None), (desk.taps(BORIS, turn), 5)):
+        await answered
+        async with desk.gate.database.reading() as tx:
+            rows = await tx.outbox.due(desk.gate.now, 1000)
+        assert rows[-1].payload.get("edit") == place
 
 
 async def test_many_of_one_name_are_told_apart_on_every_page(desk: Desk) -> None:

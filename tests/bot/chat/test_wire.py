@@ -29,6 +29,10 @@ def refusal(code: object, **more: object) -> str:
         (403, refusal("403"), 403),
         (403, refusal(10**30), 403),
         (200, refusal(200), 500),
+        (200, refusal(399), 500),
+        (200, refusal(599), 599),
+        (200, refusal(600), 500),
+        (400, refusal(None), 400),
         (404, '{"ok": false, "description": "Not Found"}', 404),
         (500, refusal(500, parameters="none"), 500),
         (400, refusal(400, parameters={"migrate_to_chat_id": "x"}), 400),
@@ -77,6 +81,8 @@ NO_WEBHOOKS: list[object] = [None, [], {"url": None}, {}]
         *(("getMe", {"username": odd}, None) for odd in (5, "", "a b", "\x1b[2J", "x" * 999)),
         ("getWebhookInfo", {"url": "https://x"}, "https://x"),
         *(("getWebhookInfo", odd, None) for odd in NO_WEBHOOKS),
+        ("getFile", {"file_path": "documents/1.csr"}, "documents/1.csr"),
+        *(("getFile", {"file_path": odd}, None) for odd in (None, "", 5, ["x"])),
     ],
 )
 def test_only_what_is_used_of_a_result_has_to_be_there(
@@ -183,6 +189,12 @@ def test_what_no_body_has_room_for_is_given_as_far_as_it_was_read() -> None:
     # What was read whole goes first; the rest comes with the next batch.
     assert updates_in('{"ok":true,"result":[1,' + begun, is_cut=True) == ["1"]
     assert updates_in('{"ok":true,"result":[', is_cut=True) is None
+    api = UpdatesApi()
+    api.longest = len(body)
+    assert json.loads(api.judge(200, body, "getUpdates")[1])["result"] == [begun]
+    api.longest += 1
+    with pytest.raises(NotTelegram):
+        api.judge(200, body, "getUpdates")
     many = ",".join(map(str, range(5000)))
     assert updates_in(f'{{"result":[{many}],"ok":true}}') == [str(n) for n in range(1000)]
 
@@ -211,7 +223,8 @@ def test_any_list_is_taken_apart(result: list[object], ascii_only: bool) -> None
 
 
 def test_numbers_that_are_too_long_are_none() -> None:
-    assert read_json(f"[1, {'9' * 21}, {'9' * 5000}]") == [1, None, None]
+    longest = int("9" * 20)
+    assert read_json(f"[1, {longest}, {'9' * 21}, {'9' * 5000}]") == [1, longest, None, None]
 
 
 async def test_an_upload_goes_out_in_one() -> None:

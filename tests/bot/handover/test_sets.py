@@ -83,6 +83,14 @@ TWO = (
 )
 
 
+def test_in_the_chat_what_is_not_well_comes_first() -> None:
+    away, well = answer(PARIS, reachable=False), answer(BERLIN)
+    alone = look_at(Destination(OSLO, TWO[:1], is_set=True), ())
+    text = shown(listing(TWO, [well, away], {}, [alone, eu(*TWO)]).text).text
+    heads = [block.partition(",")[0] for block in text.split("\n\n")]
+    assert heads == ["⚠️ eu", "⚠️ paris", "oslo", "berlin"]
+
+
 def test_one_that_is_away() -> None:
     here, away = answer(BERLIN), answer(PARIS, reachable=False)
     assert said(eu(*TWO), here, answer(PARIS)) == "each of them is well."
