@@ -216,6 +216,8 @@ class Grants(Repository):
 
     async def imported_as(self, common_names: Sequence[str]) -> Sequence[Grant]:
         """Those of `imported` that have one of these names."""
+        if not common_names:
+            return []
         return await self._where(_IMPORTED, _grants.c.common_name.in_(common_names))
 
     async def unlinked(self) -> Sequence[Grant]:
@@ -417,6 +419,8 @@ class Grants(Repository):
         self, grant_id: GrantId, servers: Collection[ServerName], at: datetime
     ) -> None:
         """Notes that these of its servers have not taken a grant in yet."""
+        if not servers:
+            return
         await self._connection.execute(
             update(_places)
             .where(_places.c.grant_id == grant_id, _places.c.server.in_(servers))

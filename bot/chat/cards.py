@@ -331,12 +331,13 @@ async def asked(case: Case, request: Request, *, admin_reachable: bool = True) -
         text = fill(policy_words.ASKED_SCHEDULED, **_about(request))
         return View(text, ((cancel_button(request),),))
     grant = await given_by(case, request)
-    is_over = grant is not None and grant.state not in LIVE_STATES
     again = request.state in life.MAY_ASK_AGAIN and not _is_closed_by_another(request)
-    if grant is not None and is_over:
+    about = _about(request)
+    if grant is not None and grant.state not in LIVE_STATES:
         reason = grant.end_reason or EndReason.ENDED
         template = life.ASKED_ENDED[reason]
         again = reason in _ASKS_AGAIN
+        about |= {"Ender": _ender(grant), "at": moment(_ended_at(grant))}
     elif grant is not None and grant.state is GrantState.ACTIVE:
         template = life.ASKED_DELIVERED
     elif request.state is RequestState.CANCELLED and request.server is None:
@@ -346,9 +347,6 @@ async def asked(case: Case, request: Request, *, admin_reachable: bool = True) -
         template = policy_words.ASKED_NOT_BEGUN if is_not_begun else life.ASKED_CLOSED
     else:
         template = words.ASKED_STATES[request.state]
-    about = _about(request)
-    if grant is not None and is_over:
-        about |= {"Ender": _ender(grant), "at": moment(_ended_at(grant))}
     notes = await case.tx.request_notes.of(request.id)
     denied = request_words.reason_of(notes.denied_why, notes.denied_words)
     text = lines(
@@ -381,21 +379,16 @@ async def _again(case: Case, request: Request) -> Keyboard:
 async def never_came(case: Case, user_id: UserId) -> Request | None:
     """Somebody's newest request, where its profile reached nobody."""
     theirs = await case.tx.requests.of_user(user_id)
-    if not theirs or theirs[-1].state is not RequestState.APPROVED:
-        return None
-    grant = await given_by(case, theirs[-1])
-    if grant is None or grant.state in LIVE_STATES or grant.end_reason not in _NEVER_HAD:
-        return None
-    return theirs[-1]
+    grant = await given_by(case, theirs[-1]) if theirs else None
+    return theirs[-1] if grant is not None and grant.end_reason in _NEVER_HAD else None
 
 
 def given_text(request: Request) -> str:
     """For how long; where less was given than asked for, both."""
-    given = duration_text(request.duration)
-    if request.asked_duration in {None, request.duration}:
+    given, asked_for = duration_text(request.duration), request.asked_duration
+    if asked_for is None or asked_for == request.duration:
         return given
-    asked_for = duration_text(request.asked_duration or request.duration)
-    return life.ASKED_FOR.format(duration=given, asked=asked_for)
+    return life.ASKED_FOR.format(duration=given, asked=duration_text(asked_for))
 
 
 async def given_by(case: Case, request: Request) -> Grant | None:

@@ -176,18 +176,16 @@ def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
     """
     if not keyboard:
         return None
-    if sum(map(len, keyboard)) > limits.BUTTONS:
-        log.warning("A message has %d buttons, too many", sum(map(len, keyboard)))
-        counts = accumulate(map(len, keyboard))
-        keyboard = tuple(
-            row for row, count in zip(keyboard, counts, strict=True) if count <= limits.BUTTONS
-        )
+    counts = list(accumulate(map(len, keyboard)))
+    if counts[-1] > limits.BUTTONS:
+        log.warning("A message has %d buttons, too many", counts[-1])
     return InlineKeyboardMarkup(
         [
             [
                 InlineKeyboardButton(button.text, callback_data=button.data, style=button.style)
                 for button in row
             ]
-            for row in keyboard
+            for row, count in zip(keyboard, counts, strict=True)
+            if count <= limits.BUTTONS
         ]
     )

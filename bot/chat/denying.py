@@ -94,8 +94,9 @@ async def with_words(scene: Scene, meant: Meant) -> Reply:
     if payload is None:
         return Reply(View(Html(asking.LATE_GONE)), edit=True)
     typed = read_update(Update.de_json(json.loads(payload), None))
-    is_theirs = isinstance(typed, Typed) and typed.sender.user_id == scene.user_id
-    if not isinstance(typed, Typed) or not is_theirs or typed.replies_to is None:
+    if not isinstance(typed, Typed) or typed.sender.user_id != scene.user_id:
+        raise Refused(Refusal.NOT_YOURS)
+    if typed.replies_to is None:  # it was no answer to a card
         raise Refused(Refusal.NOT_YOURS)
     said = typed.rest
     request = await requests.deny(scene.case, meant.request, words=said, seen=meant.revision)

@@ -51,8 +51,9 @@ async def answer(scene: Scene, typed: Typed) -> Reply:
     else:
         text = fill(asking.DID_YOU_MEAN_COPY, whole=f"/{first} {rest}".strip())
     item = scene.item
+    assert item is not None
     taps = [name for name in near if _is_for_a_tap(name)]
-    if item is not None and taps:
+    if taps:
         await scene.tx.inbox.hold(item.update_id, item.payload)
     yes = [
         (
@@ -63,7 +64,6 @@ async def answer(scene: Scene, typed: Typed) -> Reply:
             ),
         )
         for name in taps
-        if item is not None
     ]
     return Reply(View(text, (*yes, *keyboard(scene.actor))))
 

@@ -31,10 +31,9 @@ async def before(case: Case, heard: Hearing, past: Sequence[Past]) -> list[Html]
     for one in await case.tx.requests.earlier(accounts, heard.request.id, limit=_EARLIER_SHOWN):
         is_denied = one.state is RequestState.DENIED
         is_said = is_denied and any(each.at == one.decided_at for each in past)
-        template = life.CARD_EARLIER.get(one.state)
-        if template is not None and one.decided_at is not None and not is_said:
-            duration = duration_text(one.duration)
-            at = moment(one.decided_at)
+        if one.decided_at is not None and not is_said:
+            duration, at = duration_text(one.duration), moment(one.decided_at)
+            template = life.CARD_EARLIER[one.state]
             found.append(fill(template, server=one.server, duration=duration, at=at))
     return found
 

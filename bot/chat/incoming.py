@@ -272,9 +272,7 @@ def raw_moves(update: Any, groups: Collection[int | None]) -> bool:
 
 
 def _moved(message: Message) -> GroupMoved | None:
-    """What is said of it in the group that was, and in the supergroup that is."""
-    if message.chat.type == Chat.PRIVATE:
-        return None
+    """What is said of it in the group that was, and in the supergroup that is; of no other chat."""
     before, now = _group_id(message.migrate_from_chat_id), _group_id(message.chat.id)
     if before is None:
         before, now = now, _group_id(message.migrate_to_chat_id)
@@ -341,11 +339,11 @@ def _picked(users: Sequence[SharedUser]) -> tuple[PickedPerson, ...]:
 
 
 def _file(message: Message) -> SentFile | None:
-    """Numbers and texts only: python-telegram-bot takes whatever stands there."""
+    """Numbers and texts only: python-telegram-bot takes any size, and makes a text of any id."""
     if message.photo:
         return SentFile("", 0)
     found = message.document
-    if found is None or type(found.file_id) is not str or len(found.file_id) > _FILE_ID_LENGTH:
+    if found is None or len(found.file_id) > _FILE_ID_LENGTH:
         return None
     return SentFile(found.file_id, found.file_size if type(found.file_size) is int else 0)
 

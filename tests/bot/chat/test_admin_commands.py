@@ -1,16 +1,22 @@
 """What admins type: what each command shows, changes, and asks back."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from bot.access import revocation
 from bot.access.permission import THE_BOT
+from bot.chat.admin_commands import audit_head
 from bot.chat.farewells import view_of
+from bot.chat.scene import Scene, say
 from bot.texts import chat as words
 from bot.texts import joining as joining_words
+from bot.texts import notices
 from bot.texts.fill import fill
 from storage.joining_records import FarewellId
 from storage.records import OutboxKind, ServerName, UserId
+from tests.bot.access.kit import Paper
 from tests.bot.chat.desk import ANNA, BORIS, EVE, Desk
+from tests.storage.kit import open_copy
 
 KARL = 1003
 WHOSE = "Whose access do you want to end?"
@@ -30,11 +36,17 @@ async def test_nobody_else_may(desk: Desk) -> None:
         "servers",
         "online",
         "audit",
+        "allow",
         "allow 7 Eve",
+        "invite",
+        "remove",
         "remove P1001",
+        "remove nobody",
+        "revoke",
+        "revoke nobody",
     ):
         [said] = await desk.says(ANNA, f"/{typed}")
-        assert "admins" in said
+        assert said.startswith("Only admins"), typed
     assert not await desk.is_allowed(7)
     assert await desk.is_allowed(ANNA)
 
@@ -118,6 +130,15 @@ async def test_what_a_later_check_of_the_trail_is_held_against(desk: Desk) -> No
     assert last is not None
     [said] = await desk.says(BORIS, "/audit")
     assert f"{last.seq}:{last.digest}" in said
+
+
+async def test_where_nothing_was_noted_yet_that_is_said(template: Path, tmp_path: Path) -> None:
+    paper = Paper(await open_copy(template, tmp_path))
+    boris = await paper.actor(UserId(BORIS))
+    async with paper.database.reading() as tx:
+        said = await audit_head(Scene(paper.case(tx, boris), UserId(BORIS)), "")
+    await paper.database.close()
+    assert said == say(notices.AUDIT_NONE)
 
 
 async def test_who_is_put_on_the_list(desk: Desk) -> None:
@@ -227,6 +248,13 @@ async def test_who_or_what_is_revoked(desk: Desk) -> None:
         anna = await tx.grants.live_of_user(UserId(ANNA))
     assert (await desk.says(BORIS, f"/revoke {anna[0].id}"))[-1] == "receipt"
     assert await desk.counts() == (2, 0)
+
+
+async def test_whoever_has_nothing_is_not_called_unknown(desk: Desk) -> None:
+    await hire(desk, KARL, "Karl")
+    assert await desk.says(BORIS, "/revoke Kar") == [fill(words.NOBODY_HAS, who="Kar")]
+    await hire(desk, EVE, "Karl")
+    assert await desk.says(BORIS, "/revoke Karl") == [fill(words.NOBODY_HAS, who="Karl")]
 
 
 async def test_certificates_of_one_name_are_told_apart_by_their_end(desk: Desk) -> None:

@@ -32,6 +32,7 @@ async def test_one_tap_each(desk: Desk) -> None:
         "Telegram: @u3001, id <code>3001</code>. The name is their own choice."
     )
     yes = (await answers(desk))["Allow"]
+    assert await desk.taps(ANNA, yes) == []
     assert await desk.taps(CLARA, yes) == ["notice", "menu"]
     assert await desk.is_allowed(EVE)
     assert "<b>P3001</b> asked to join: P2002 allowed it" in await card(desk)

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.access import appointing, asking, groups, requests, revocation, usage
+from bot.access import appointing, asking, groups, pausing, requests, revocation, usage
 from bot.access.messages import private_chat
 from bot.access.permission import THE_BOT
 from bot.access.policy import TICKETS, Hours
 from bot.access.refusals import Refusal
 from bot.access.usage import Use
 from bot.chat import cards
+from bot.chat.buttons import Style
 from bot.chat.views import View
 from bot.texts import chat as words
 from bot.texts import groups as group_words
+from bot.texts import pausing as pause_words
 from bot.texts import policy
 from bot.texts import roles as role_words
 from bot.texts.fill import Template, fill, moment
@@ -29,6 +31,7 @@ from tests.bot.access.kit import (
     BERLIN,
     BORIS,
     CLARA,
+    DAY,
     DAY_S,
     EMIL,
     HOUR,
@@ -79,6 +82,11 @@ async def asked(paper: Paper, request: Request, *, reachable: bool = True) -> Vi
         return await cards.asked(paper.case(tx, THE_BOT), now, admin_reachable=reachable)
 
 
+async def latest(paper: Paper) -> Request:
+    async with paper.database.reading() as tx:
+        return (await tx.requests.all())[-1]
+
+
 def said(template: Template, **values: object) -> str:
     return parse_html(fill(template, **values)).text
 
@@ -110,6 +118,12 @@ async def test_what_became_of_earlier_requests_is_said(paper: Paper) -> None:
     # Of a no the card says more already.
     assert text.count("denied") == 0
     assert "said no to this person for paris" in text
+    # Once that is long ago, it is one of those before.
+    await paper.by(await paper.actor(ANNA), requests.cancel, (await latest(paper)).id)
+    paper.now += 8 * DAY
+    text, _ = await card(paper, await paper.asked())
+    assert "said no to this person" not in text
+    assert "Before: paris for 7 days, denied" in text
 
 
 async def test_in_a_group_it_is_for_whoever_has_a_say(paper: Paper) -> None:
@@ -128,6 +142,7 @@ async def test_what_is_to_be_decided_on(paper: Paper) -> None:
     text, choices = await card(paper, await paper.asked())
     assert "Anna Petrova" in text
     assert "work" in text
+    assert "Server: berlin" in text.splitlines()
     assert choices[0] == "Approve 7 days"
     assert choices[-1].startswith("Deny")
     assert "@" not in text
@@ -242,6 +257,8 @@ async def test_which_other_servers_it_would_open(paper: Paper) -> None:
     assert opens in (await card(paper, request))[0]
     await paper.yes(BORIS, request.id)
     assert opens in (await card(paper, request))[0], "as long as it does"
+    await paper.by(await paper.actor(CLARA), revocation.revoke_person, ANNA)
+    assert opens not in (await card(paper, request))[0]
     denied = await paper.asked(EMIL)
     await paper.by(await paper.actor(BORIS), requests.deny, denied.id)
     assert opens not in (await card(paper, denied))[0]
@@ -319,6 +336,34 @@ async def test_what_the_requester_sees(paper: Paper) -> None:
     assert view.text == words.CANCELLED_WITHOUT_SERVER
 
 
+async def test_the_yes_to_the_whole_is_green_unless_somebody_said_no_lately(paper: Paper) -> None:
+    async def styles(request: Request) -> list[Style | None]:
+        async with paper.database.reading() as tx:
+            view = await cards.card(paper.case(tx, THE_BOT), request, BORIS)
+        return [button.style for row in view.keyboard for button in row]
+
+    first = await paper.asked()
+    assert (await styles(first))[:2] == [Style.GOOD, None]
+    await paper.by(await paper.actor(CLARA), requests.deny, first.id)
+    assert (await styles(await paper.asked()))[:2] == [None, None]
+
+
+async def test_whoever_only_looks_is_told_so_and_finds_no_button(paper: Paper) -> None:
+    await paper.by(OPERATOR, appointing.appoint, DORA, Role.AUDITOR, ())
+    request = await paper.asked()
+    text, offered = await card(paper, request, DORA)
+    assert (role_words.CARD_LOOK in text, offered) == (True, [])
+    assert role_words.CARD_LOOK not in (await card(paper, request))[0]
+
+
+async def test_of_somebody_who_is_paused_nothing_is_approved(paper: Paper) -> None:
+    request = await paper.asked()
+    assert pause_words.CARD not in (await card(paper, request))[0]
+    await paper.by(OPERATOR, pausing.pause, ANNA, None)
+    text, offered = await card(paper, request)
+    assert (pause_words.CARD in text.splitlines(), offered) == (True, NO)
+
+
 async def test_what_the_requesters_groups_say(paper: Paper) -> None:
     """And no button that would only be refused."""
     dev = Group(GroupName("dev"), approvers=(CLARA,), max_duration=HOUR_S)
@@ -347,6 +392,10 @@ async def test_a_tickets_number_leads_to_it(paper: Paper) -> None:
         text = parse_html((await cards.card(paper.case(tx, THE_BOT), request, BORIS)).text)
     assert "Reason: <b>mail</b> OPS-17 & more" in text.text
     assert [one["url"] for one in text.entities if "url" in one] == ["https://example.com/OPS-17"]
+    for tickets in (replace(TICKETS, link=""), TICKETS):
+        paper.more = {"tickets": tickets}
+        text_now, _ = await card(paper, request)
+        assert "Reason: <b>mail</b> OPS-17 & more" in text_now.splitlines()
 
 
 async def test_what_is_missing_is_said_and_not_offered(paper: Paper) -> None:
@@ -381,8 +430,9 @@ async def test_what_was_given_at_once_can_be_ended_from_its_card(paper: Paper) -
     assert "Given at once for 1 hour, by the standing approval of oncall" in text
     assert buttons == [f"Revoke {grant.common_name}"]
     # Who decides for the group sees it, too, and ends nothing.
-    text, buttons = await card(paper, request, DORA)
-    assert ("standing approval" in text, buttons) == (True, [])
+    for viewer in (DORA, None):
+        text, buttons = await card(paper, request, viewer)
+        assert ("standing approval" in text, buttons) == (True, [])
     assert "was granted by the standing approval of oncall" in (await asked(paper, request)).text
 
     await paper.by(await paper.actor(BORIS), revocation.begin, [grant], EndReason.REVOKED)
@@ -407,13 +457,23 @@ async def test_who_approved_what_begins_later_is_said_and_may_still_be_told_no(
     done = await paper.by(
         anna, asking.ask, duration=None, server=BERLIN, reason="work", starts_at=begins
     )
+    paper.now += HOUR
     await paper.by(await paper.actor(BORIS), requests.approve, done.request.id, None)
+    about = {"start": moment(begins), "end": moment(begins + timedelta(days=7))}
+    decided = said(policy.CARD_SCHEDULED, admin="Boris", at=moment(paper.now))
+    paper.now += HOUR
 
-    text, offered = await card(paper, done.request)
-
-    assert "Approved by Boris, " in text
-    assert offered == ["Deny"]
+    for viewer in (BORIS, CLARA, None):
+        text, offered = await card(paper, done.request, viewer)
+        assert said(policy.CARD_FROM, duration="7 days", **about) in text.splitlines()
+        assert text.endswith(decided)
+        assert offered == ["Deny"]
+    # Nor does whoever has no say, or whose own it is.
     assert (await card(paper, done.request, ANNA))[1] == []
+    async with paper.database.writing() as tx:
+        await tx.people.allow(CLARA, "Clara", MORNING)
+        await tx.people.link(ANNA, CLARA)
+    assert (await card(paper, done.request, CLARA))[1] == []
 
 
 async def test_of_what_others_decide_on_an_approver_sees_the_end_alone(paper: Paper) -> None:

@@ -1,5 +1,6 @@
 """What becomes of a profile that Telegram does not take, or whose sender is not there any more."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -22,7 +23,8 @@ from bot.process.clock import since_boot, utc_now
 from demo.api.faults import Fault, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
-from storage.outbox import Done
+from storage.key_records import KeyChoice, KeyWay
+from storage.outbox import Done, Later
 from storage.records import ChatId, EndReason, Grant, GrantState, OutboxItem, OutboxKind
 from tests.bot.chat.rows import conclude
 from tests.storage.kit import (
@@ -132,3 +134,114 @@ async def test_a_document_that_telegram_refuses_is_not_sent_again(core: Core) ->
         outcome = await courier.hand_over(make_grant(1, None), sent, earlier_dead=True)
     assert outcome == Outcome(Came.REFUSED, "file_invalid")
     assert telegram.person(ANNA).messages == []
+
+
+async def test_a_flood_is_waited_out_for_as_long_as_telegram_says(core: Core) -> None:
+    token = "123456789:a-token-that-opens-nothing-at-all"
+    anna = DemoPerson(ANNA, "Anna", None, "Employee", started=True)
+    passed, looks = [timedelta()], 0
+
+    def boot() -> timedelta:
+        nonlocal looks
+        looks += 1
+        return passed[0]
+
+    own = replace(core, since_boot=boot)
+    sender, chat = Sender(own, {}, failure_of=failure_at_telegram), ChatId(ANNA)
+    flood = status(429, "Too Many Requests: retry after 7", retry_after=7)
+    async with DemoServer(token, (anna,)) as telegram, connect(token, telegram.url).bot as bot:
+        telegram.faults.append(Fault("sendDocument", 1, flood))
+        courier = TelegramCourier(bot, sender, chat, DeliverNote.FIRST, None, core.clock)
+        sent = Profile("anna.ovpn", b"client\n")
+        waits = asyncio.create_task(courier.hand_over(make_grant(1, None), sent, earlier_dead=True))
+        while looks < 3 and not waits.done():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        passed[0] = timedelta(seconds=6.9)
+        assert (waits.done(), sender._is_held(chat)) == (False, True)
+        passed[0] = timedelta(seconds=7)
+        assert (await waits).came is Came.NOT_YET
+
+
+async def test_what_got_lost_is_not_made_anew_while_telegram_does_not_answer(core: Core) -> None:
+    token = "123456789:a-token-that-opens-nothing-at-all"
+    delivery, grant, item = await left_behind(core, GrantState.RESERVED)
+    now = core.clock()
+    still = replace(core, clock=lambda: now)
+    nobody: Any = None
+    async with DemoServer(token, ()) as telegram, connect(token, telegram.url).bot as bot:
+        delivery = ChatDelivery(bot, still, Delivery(still, nobody, nobody), nobody, archives=False)
+        telegram.faults.append(Fault("getMe", 1, status(401, "Unauthorized")))
+        waits = await delivery.deliver(item)
+        assert waits == Later(now + timedelta(seconds=5), item.attempts)
+        # While it answers, and the first time in any case, it is made; here nothing can be.
+        for number in (3, 0):
+            tried = replace(item, payload=item.payload | {"round": number})
+            assert callable(await delivery.deliver(tried))
+    assert [call.method for call in telegram.calls].count("getMe") == 3
+    async with core.database.reading() as tx:
+        assert (await tx.grants.get(grant.id)) == grant
+
+
+@pytest.mark.parametrize(("attempts", "told"), [(0, [ANNA]), (1, [])])
+async def test_that_a_profile_takes_longer_is_said_once(
+    core: Core, attempts: int, told: list[int]
+) -> None:
+    delivery, _, item = await left_behind(core, GrantState.RESERVED)
+    item = replace(item, attempts=attempts, payload=item.payload | {"round": 0})
+    await conclude(core, item, await delivery.deliver(item))
+    async with core.database.reading() as tx:
+        said = [row.chat_id for row in await tx.outbox.open(OutboxKind.NOTICE)]
+        [row] = await tx.outbox.open(OutboxKind.DELIVER)
+    assert said == told
+    assert (row.attempts, row.error) == (attempts + 1, "AttributeError")
+
+
+@pytest.mark.parametrize("state", [GrantState.RESERVED, GrantState.ISSUED])
+async def test_whoever_is_paused_gets_nothing_until_they_are_back(
+    core: Core, state: GrantState
+) -> None:
+    _, grant, item = await left_behind(core, state)
+    now = core.clock()
+    nobody: Any = None
+    still = replace(core, clock=lambda: now)
+    delivery = ChatDelivery(nobody, still, Delivery(still, nobody, nobody), nobody, archives=False)
+    async with core.database.writing() as tx:
+        await tx._connection.exec_driver_sql("UPDATE grants SET pause = 'paused'")
+    for answer in (await delivery.deliver(item), await delivery.settle(item)):
+        assert answer == Later(now + timedelta(minutes=5), item.attempts)
+    async with core.database.reading() as tx:
+        kept = await tx.grants.get(grant.id)
+    assert kept is not None
+    assert kept.state is state
+
+
+class Maker:
+    """Notes what is wanted of it, and makes nothing, as of a grant that was ended meanwhile."""
+
+    def __init__(self) -> None:
+        self.wanted: list[tuple[bool, KeyWay, str | None]] = []
+
+    async def make(
+        self, _grant: Grant, *, archive: bool, way: KeyWay, public_key: str | None
+    ) -> None:
+        self.wanted.append((archive, way, public_key))
+
+
+@pytest.mark.parametrize(
+    ("way", "key"), [(KeyWay.PLAIN, None), (KeyWay.LOCKED, None), (KeyWay.OWN, "a public key")]
+)
+async def test_a_profile_is_made_as_its_owner_wants_it(
+    core: Core, way: KeyWay, key: str | None
+) -> None:
+    """And what could not be made is looked at again."""
+    _, _, item = await left_behind(core, GrantState.RESERVED)
+    now = core.clock()
+    own = replace(core, clock=lambda: now, rules=replace(core.rules, key_ways=(way,)))
+    async with core.database.writing() as tx:
+        await tx.keys.choose(KeyChoice(ANNA, KeyWay.OWN, now, "a public key"))
+    maker: Any = Maker()
+    nobody: Any = None
+    delivery = ChatDelivery(nobody, own, Delivery(own, maker, nobody), nobody, archives=True)
+    first = replace(item, payload=item.payload | {"round": 0})
+    assert await delivery.deliver(first) == Later(now, item.attempts)
+    assert maker.wanted == [(True, way, key)]

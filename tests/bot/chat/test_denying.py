@@ -4,6 +4,8 @@ import pytest
 
 from bot.access import messages
 from bot.access.permission import THE_BOT
+from bot.texts import questions as asking
+from bot.texts import requests as request_words
 from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, RequestState, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 
@@ -115,8 +117,8 @@ async def test_what_is_no_word_on_a_request(desk: Desk) -> None:
     (said,) = await desk.taps(BORIS, "ds:1:77")
     assert await state(desk) is RequestState.PENDING
     # A message that is held, and was no answer to a card.
-    await desk.says(BORIS, "/requestvpm 2d")
-    held = next(iter((await desk.buttons()).values())).split(":")[1]
+    await desk.says(BORIS, "/use")
+    held = (await desk.buttons())["Yes, /users"].split(":")[1]
     assert await desk.taps(BORIS, f"ds:1:{held}") == []
     assert await state(desk) is RequestState.PENDING
     await desk.taps(ANNA, "cx:1")
@@ -138,3 +140,15 @@ async def test_words_below_a_card_that_a_reminder_replaced_count(desk: Desk) -> 
     async with desk.gate.database.writing() as tx:
         await messages.catch_up(desk.gate.case(tx, THE_BOT), UserId(BORIS))
     assert [(kind, row["message"]) for kind, row in await desk.new()] == [("edit_card", 99)]
+
+
+@pytest.mark.usefixtures("asked")
+async def test_words_are_said_once_and_by_whoever_wrote_them(desk: Desk) -> None:
+    await desk.says(BORIS, "ask Clara first", replies_to=MESSAGE)
+    yes = (await desk.buttons())[request_words.BUTTON_DENY_YES]
+    assert await desk.taps(CLARA, yes) == []
+    assert await state(desk) is RequestState.PENDING
+    said = await desk.taps(BORIS, yes)
+    assert said[-1] == "Denied. I’m telling P1001: “ask Clara first”"
+    assert await reason(desk) == (None, "ask Clara first")
+    assert await desk.taps(BORIS, yes) == [asking.LATE_GONE]

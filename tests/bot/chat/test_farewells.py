@@ -1,16 +1,25 @@
 """Taken off the list by mistake: Undo, as an admin reads it and taps, in time, late, and twice."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
+
+import pytest
+from telegram import Bot
 
 from bot.access import people
 from bot.access.permission import THE_BOT
-from bot.chat.farewells import view_of
+from bot.chat.client import connect
+from bot.chat.farewells import post, view_of
 from bot.texts import chat as words
 from bot.texts import joining as joining_words
 from bot.texts.fill import fill
+from demo.people import DemoPerson
+from demo.server import DemoServer
 from storage.joining_records import FarewellId
-from storage.records import UserId
+from storage.records import ChatId, OutboxItem, OutboxKind, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, Desk
+from tests.bot.chat.rows import conclude
 from tests.bot.reading import shown
 from tests.gate.gate import OPERATOR
 
@@ -70,3 +79,65 @@ async def test_nobody_else_takes_it_back(desk: Desk) -> None:
         assert await desk.taps(who, tap) == []
     assert not await desk.is_allowed(ANNA)
     assert (await reads(desk))[1] == ["ur:1"]
+
+
+TOKEN = "123456789:a-token-that-opens-nothing-at-all"
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[tuple[DemoServer, Bot]]:
+    boris = DemoPerson(BORIS, "Boris", None, "Admin", started=True)
+    async with DemoServer(TOKEN, [boris]) as server, connect(TOKEN, server.url).bot as bot:
+        yield server, bot
+
+
+async def to_send(desk: Desk, **more: Any) -> OutboxItem:
+    """What was done, to be said to Boris."""
+    async with desk.gate.database.writing() as tx:
+        payload = {"farewell": 1, **more}
+        await tx.outbox.add(ChatId(BORIS), OutboxKind.FAREWELL, payload, now=desk.gate.now)
+        item = (await tx.outbox.open(OutboxKind.FAREWELL))[-1]
+        await tx.outbox.claim(item.id)
+    return item
+
+
+async def known_messages(desk: Desk) -> list[int]:
+    async with desk.gate.database.reading() as tx:
+        found = await tx.posted.about(OutboxKind.FAREWELL, "1")
+    return [one.message_id for one in found]
+
+
+async def test_it_is_said_in_the_place_of_the_question_or_anew(
+    desk: Desk, telegram: tuple[DemoServer, Bot]
+) -> None:
+    server, bot = telegram
+    await desk.says(BORIS, f"/remove {ANNA}")
+    question = await bot.send_message(BORIS, "Take P1001 off the allowlist?")
+    item = await to_send(desk, edit=question.message_id)
+    await conclude(desk.gate.core, item, await post(bot, desk.gate.core, item))
+    [message] = server.person(BORIS).messages
+    assert (message.message_id, message.text.splitlines()[0]) == (question.message_id, REMOVED)
+    assert message.button("Undo")
+    assert await known_messages(desk) == [question.message_id]
+
+    server.person(BORIS).deletes(question.message_id)
+    for more in ({"edit": question.message_id}, {}):
+        item = await to_send(desk, **more)
+        await conclude(desk.gate.core, item, await post(bot, desk.gate.core, item))
+        assert server.person(BORIS).messages[-1].message_id == max(await known_messages(desk))
+    assert len(await known_messages(desk)) == 3
+    assert "edit" not in [kind for kind, _ in await desk.new()]
+
+
+async def test_what_is_over_before_it_is_written_down_is_brought_up_to_date(
+    desk: Desk, telegram: tuple[DemoServer, Bot]
+) -> None:
+    _, bot = telegram
+    await desk.says(BORIS, f"/remove {ANNA}")
+    item = await to_send(desk)
+    decision = await post(bot, desk.gate.core, item)
+    desk.gate.now += HOUR
+    await conclude(desk.gate.core, item, decision)
+    [number] = await known_messages(desk)
+    edit = {"kind": "farewell", "subject": "1", "message": number}
+    assert ("edit", edit) in await desk.new()

@@ -7,10 +7,13 @@ import pytest
 from bot.texts import chat as words
 from bot.texts import questions as asking
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, EVE, Desk
+from tests.bot.chat.test_worker import kept
 from tests.gate import updates
 
 
-@pytest.mark.parametrize("typed", ["hi", "vpn pls", "привет", "", "🙂", "/xyz", "/x@vpn_bot"])
+@pytest.mark.parametrize(
+    "typed", ["hi", "vpn pls", "привет", "", "🙂", "/xyz", "/x@vpn_bot", "/us", "/requxxtvpn"]
+)
 async def test_nonsense_gets_buttons(desk: Desk, typed: str) -> None:
     [said] = await desk.says(ANNA, typed)
     assert said == (words.UNKNOWN_COMMAND if typed.startswith("/") else words.NOT_A_COMMAND)
@@ -58,7 +61,7 @@ async def test_a_cry_for_help_is_heard(desk: Desk, typed: str) -> None:
     "typed",
     [
         *("/requestvpm", "/requestvp", "/rrequestvpn", "/requsetvpn", "/request_vpn", "requestvpn"),
-        *("/rеquestvpn", "/request", "/openvpn", "requesvpn"),
+        *("/rеquestvpn", "/request", "/openvpn", "/estvpn", "requesvpn"),
     ],
 )
 async def test_one_slip_away_is_asked_and_a_tap_does_it(desk: Desk, typed: str) -> None:
@@ -82,6 +85,7 @@ async def test_what_changes_something_for_others_is_typed_again(desk: Desk) -> N
     assert await desk.says(ANNA, "/revok 1001") == [words.UNKNOWN_COMMAND]
     await desk.taps(BORIS, f"mc:{desk._number - 1}:revoke")
     assert (await desk.counts())[1] == 1
+    assert {state for _, state, _ in await kept(desk)} == {"done"}, "none of it is held"
 
 
 async def test_a_guess_is_its_writers_for_a_few_minutes(desk: Desk) -> None:
@@ -92,6 +96,31 @@ async def test_a_guess_is_its_writers_for_a_few_minutes(desk: Desk) -> None:
     desk.gate.now += timedelta(minutes=6)
     assert await desk.taps(ANNA, yes) == [asking.LATE_GONE]
     assert (await desk.counts())[0] == 0
+    assert {state for _, state, _ in await kept(desk)} == {"done"}
+    await desk.says(ANNA, "/requestvpm berlin")
+    desk.gate.now += timedelta(minutes=5)
+    assert (await desk.taps(ANNA, (await desk.buttons())["Yes, /requestvpn"]))[-1] == "asked"
+
+
+async def test_of_what_was_meant_only_what_was_offered_is_done(desk: Desk) -> None:
+    [said] = await desk.says(BORIS, "/use")
+    assert said == "I don’t know /use. Did you mean /users?"
+    yes = (await desk.buttons())["Yes, /users"]
+    # The one is near and changes something, the other is far from it.
+    for other in ("pause", "grants"):
+        assert await desk.taps(BORIS, yes.replace("users", other)) == []
+    # What only shows something is shown however late it is.
+    desk.gate.now += timedelta(hours=1)
+    assert "1 person on the allowlist" in (await desk.taps(BORIS, yes))[-1]
+    [said] = await desk.says(BORIS, "/usersnow")
+    assert "Did you mean /users?" in said
+
+
+async def test_a_command_without_its_slash_may_be_all_that_is_written(desk: Desk) -> None:
+    [said] = await desk.says(ANNA, "requestvpn")
+    assert said == "Did you mean /requestvpn? Commands begin with a slash."
+    *_, said = await desk.taps(ANNA, (await desk.buttons())["Yes, /requestvpn"])
+    assert said == words.CHOOSE_SERVER
 
 
 async def test_a_duration_that_is_unclear_is_asked_after_the_guess(desk: Desk) -> None:

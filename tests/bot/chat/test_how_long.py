@@ -2,6 +2,11 @@
 
 import pytest
 
+from bot.access import roles
+from bot.access.refusals import Refusal, Refused
+from bot.chat.buttons import Meant, Tap
+from bot.chat.how_long import answered
+from bot.chat.scene import Scene
 from bot.texts import chat as words
 from bot.texts import questions as asking
 from storage.records import RequestState, UserId
@@ -38,6 +43,28 @@ async def test_one_tap_says_for_how_long(
     server = "berlin" if typed.startswith("berlin") else None
     assert said == ("asked" if server else words.CHOOSE_SERVER)
     assert await requests(desk) == [(server, duration, reason)]
+    async with desk.gate.database.reading() as tx:
+        last = (await tx.outbox.due(desk.gate.now, 1000))[-1]
+    assert last.payload["edit"] == 5, "in the place of the question"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("2 printers", ["2 hours", "2 days", "14 days"]),
+        # As usual has a button of its own, and what is longer than the settings allow has none.
+        ("7 printers", ["7 hours"]),
+        ("30 printers", ["30 hours", "30 days"]),
+        ("31 printers", ["31 hours"]),
+        ("1 year", ["30 days"]),
+        ("until friday", ["8 hours", "1 day", "30 days"]),
+    ],
+)
+async def test_what_may_have_been_meant_is_offered(
+    desk: Desk, typed: str, offered: list[str]
+) -> None:
+    await desk.says(ANNA, f"/requestvpn {typed}")
+    assert list(await desk.buttons()) == [*offered, "7 days, as usual", asking.BUTTON_LATE_NO]
 
 
 async def test_it_is_answered_once_by_whoever_asked_and_as_it_was_offered(desk: Desk) -> None:
@@ -83,6 +110,34 @@ async def test_what_waited_is_asked_twice(desk: Desk) -> None:
     *_, question = await desk.taps(ANNA, (await desk.buttons())[asking.BUTTON_LATE_YES])
     assert question.startswith("How long")
     assert (await desk.taps(ANNA, (await desk.buttons())["1 day"]))[-1] == "asked"
+
+
+async def test_only_what_is_unclear_is_answered_by_a_duration(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn berlin 2d", ago=DAY)
+    held = (await desk.buttons())[asking.BUTTON_LATE_YES].partition(":")[2]
+    for data in (f"hl:{held}", f"hl:{held}:3600"):
+        assert await desk.taps(ANNA, data) == []
+    assert await requests(desk) == []
+
+
+async def test_who_may_not_ask_is_told_so_before_anything_else(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn -1d")
+    update = int((await desk.buttons())["1 day"].split(":")[1])
+    await desk.remove(ANNA)
+    async with desk.gate.database.writing() as tx:
+        stranger = await roles.identify(tx, desk.gate.core.rules, UserId(ANNA), "Anna")
+        scene = Scene(desk.gate.case(tx, stranger), UserId(ANNA), 5)
+        with pytest.raises(Refused) as caught:
+            await answered(scene, Meant(Tap.HOW_LONG, update=update, duration=7200))
+    assert caught.value.code is Refusal.NOT_ALLOWED
+
+
+async def test_tomorrow_is_the_day_after_it_was_written(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn berlin from tomorrow 14:00", ago=DAY)
+    await desk.taps(ANNA, (await desk.buttons())[asking.BUTTON_LATE_YES])
+    async with desk.gate.database.reading() as tx:
+        [request] = await tx.requests.all()
+    assert request.starts_at == desk.gate.now.replace(hour=14, minute=0, second=0)
 
 
 @pytest.mark.parametrize("typed", ["１００１ Anna", "Anna 1001", "1001, Anna", "<1001> Anna"])

@@ -17,11 +17,16 @@ from bot.chat.incoming import (
     InGroup,
     Membership,
     Nothing,
+    Picked,
+    PickedPerson,
     Sender,
     SentFile,
     Tapped,
     Typed,
+    raw_command,
+    raw_invitation,
     raw_moves,
+    raw_revokes,
     read_update,
     sender_of,
 )
@@ -121,9 +126,28 @@ def test_a_file_is_named_by_numbers_and_texts_only() -> None:
     assert picture == typed("", "", SentFile("", 0))
     for odd, file in (
         ({"file_size": "many"}, SentFile("x", 0)),
-        ({"file_id": "x" * 5000}, None),
+        ({"file_id": "x" * 256}, SentFile("x" * 256, 812)),
+        ({"file_id": "x" * 257}, None),
+        ({"file_id": 5}, SentFile("5", 812)),
     ):
         assert read(None, document=given | odd) == typed("", "", file)
+
+
+def test_whoever_is_picked_is_called_as_they_are_in_the_contacts() -> None:
+    users = [
+        {"user_id": 7, "first_name": "Dora", "last_name": "Dorn", "username": "dora"},
+        {"user_id": 8, "first_name": "\u202e", "username": "finn"},
+        {"user_id": 9},
+    ]
+    found = read(None, users_shared={"request_id": 1, "users": users})
+    assert found == Picked(
+        SENDER,
+        (
+            PickedPerson(UserId(7), "Dora Dorn", "dora"),
+            PickedPerson(UserId(8), "finn", "finn"),
+            PickedPerson(UserId(9), "9", None),
+        ),
+    )
 
 
 def test_a_long_text_is_cut() -> None:
@@ -276,6 +300,7 @@ def test_a_group_that_becomes_a_supergroup_has_another_number(
     if is_moved:
         assert raw_moves({"message": service}, {None, -55})
     assert not raw_moves({"message": service}, {None, -56})
+    assert not raw_moves({"message": message(chat=GROUP)}, {-55})
     assert not raw_moves({"message": 5}, {-55})
     assert not raw_moves({"message": {"migrate_from_chat_id": [-55]}}, {-55})
 
@@ -364,6 +389,61 @@ def test_whose_update_it_is(update: Any, sender: int) -> None:
 def test_nobody_acts_under_a_number_that_is_no_persons(odd: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         read("/myvpn", **{"from": ANNA | {"id": odd}})
+
+
+@pytest.mark.parametrize(
+    ("number", "read_as"),
+    [(1, 1), (2**52 - 1, 2**52 - 1), (0, None), (2**52, None), (True, None), ("7", None)],
+)
+def test_a_message_is_known_by_what_can_be_its_number(number: Any, read_as: int | None) -> None:
+    found = read("why", message_id=number, reply_to_message=message("ours", message_id=number))
+    assert isinstance(found, Typed)
+    assert (found.message_id, found.replies_to) == (read_as or 0, read_as)
+
+
+@pytest.mark.parametrize(
+    ("content", "revokes"),
+    [
+        ({"message": message("/revoke Eve")}, True),
+        ({"message": message("/Remove@vpn_bot Eve")}, True),
+        ({"message": message("/pause Eve")}, True),
+        ({"message": message("/resume Eve")}, False),
+        ({"message": message("revoke Eve")}, False),
+        ({"message": message("/revoke Eve", via_bot=BOT)}, False),
+        ({"callback_query": tap(data="rpy:7")}, True),
+        ({"callback_query": tap(data="ap:1:60")}, False),
+        ({"message": {"text": "/revoke Eve"}}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_an_admins_word_that_takes_access_away_is_told_from_all_others(
+    content: Any, revokes: bool
+) -> None:
+    update = content if content is None else content | {"update_id": 1}
+    assert raw_revokes(update, {UserId(1001)}) is revokes
+    assert raw_revokes(update, {UserId(1002)}) is False
+
+
+TOKEN = "x" * 22
+
+
+@pytest.mark.parametrize(
+    ("content", "command", "brought"),
+    [
+        ({"message": message(f"/start {TOKEN}")}, ("start", ""), TOKEN),
+        ({"message": message(f"/Start@VPN_bot {TOKEN}")}, ("start", "vpn_bot"), TOKEN),
+        ({"message": message(f"/help {TOKEN}")}, ("help", ""), ""),
+        ({"message": message("/start promo")}, ("start", ""), ""),
+        ({"message": message(TOKEN)}, ("", ""), ""),
+        ({"message": {"text": ["/start"]}}, ("", ""), ""),
+        ({"message": {}}, ("", ""), ""),
+        ({"message": ["text"]}, ("", ""), ""),
+        (["message"], ("", ""), ""),
+    ],
+)
+def test_what_a_raw_update_may_bring(content: Any, command: tuple[str, str], brought: str) -> None:
+    assert (raw_command(content), raw_invitation(content)) == (command, brought)
 
 
 def test_half_a_character_is_read_as_a_question_mark() -> None:

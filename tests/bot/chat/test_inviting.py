@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 from bot.access import groups, invitations
+from bot.chat import invitations as inviting
 from bot.chat import views
 from bot.chat.buttons import Tap, data
 from bot.texts import joining as words
 from bot.texts.chat import BUTTON_BACK, BUTTON_NEXT
+from bot.texts.fill import fill, moment
 from storage.group_records import Group, GroupName
-from storage.joining_records import InvitationId
+from storage.joining_records import InvitationId, InvitationState
+from storage.records import ChatId, OutboxKind, PostedMessage
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
 from tests.gate.gate import OPERATOR
 
@@ -128,3 +131,47 @@ async def test_the_first_steps_begin_with_one_button(desk: Desk) -> None:
     assert "choosing" not in await desk.says(ANNA, "/start")
     [said] = await desk.taps(ANNA, "as")
     assert said == "Which server do you need?"
+
+
+async def shown(desk: Desk) -> tuple[str, list[str]]:
+    """What goes out for the first invitation now."""
+    async with desk.gate.database.writing() as tx:
+        view = await inviting.to_send(desk.gate.case(tx, OPERATOR), InvitationId(1))
+    return view.text, [button.data for row in view.keyboard for button in row]
+
+
+async def test_what_goes_out_is_the_link_or_what_became_of_it(desk: Desk) -> None:
+    await desk.gate.add_groups()
+    await desk.says(BORIS, "/invite Eve dev")
+    assert await shown(desk) == (fill(words.INVITATION_NO_NAME, name="Eve"), [])
+    async with desk.gate.database.writing() as tx:
+        await tx.invitations.set_own_name("vpn_bot")
+    text, buttons = await shown(desk)
+    first, link, rest = text.split("\n\n")
+    until = moment(desk.gate.now + DAY)
+    assert f"{first}\n\n{link}" == fill(words.INVITATION, name="Eve", until=until, link=link)
+    address, _, token = link.partition("?start=")
+    assert (address, buttons) == ("https://t.me/vpn_bot", ["wd:1"])
+    assert rest.splitlines() == ["It puts them into dev.", words.INVITATION_CARE]
+    await desk.says(EVE, f"/start {token}")
+    used = fill(
+        words.INVITATION_STATES[InvitationState.USED], name="Eve", used=moment(desk.gate.now)
+    )
+    assert await shown(desk) == (used, [])
+
+
+async def test_withdrawn_where_it_stands_it_says_so_there(desk: Desk) -> None:
+    await desk.says(BORIS, "/invite Eve")
+    await desk.says(BORIS, "/invite Karl")
+    async with desk.gate.database.writing() as tx:
+        for number, message in (("1", 5), ("2", 6)):
+            place = PostedMessage(
+                ChatId(BORIS), message, OutboxKind.INVITATION, number, desk.gate.now
+            )
+            await tx.posted.remember(place)
+    # The desk taps on message 5: that of the one, and no message of the other.
+    assert await desk.taps(BORIS, "wd:1") == ["edit"]
+    edited, listed = await desk.taps(BORIS, "wd:2")
+    assert (edited, listed) == ("edit", words.USAGE_INVITE)
+    withdrawn = fill(words.INVITATION_STATES[InvitationState.WITHDRAWN], name="Eve")
+    assert await shown(desk) == (withdrawn, [])

@@ -8,6 +8,8 @@ from bot.access import grants, requests, roles
 from bot.access.permission import THE_BOT
 from bot.access.requests import Approved
 from bot.chat import cards
+from bot.chat.commands import start
+from bot.chat.scene import Scene
 from bot.texts import chat as words
 from bot.texts import more_time as time_words
 from bot.texts import pausing as pause_words
@@ -63,6 +65,17 @@ async def test_start_shows_the_menu_and_an_admin_what_was_missed(desk: Desk) -> 
     assert len(await desk.says(BORIS, "/start")) == 2
 
 
+async def test_where_a_group_has_the_cards_nobody_gets_them_by_start(desk: Desk) -> None:
+    await desk.says(ANNA, "/requestvpn berlin")
+    core = desk.gate.core
+    for group, came in ((-10055, ["menu"]), (None, ["menu", "card"])):
+        own = replace(core, rules=replace(core.rules, cards_group=group))
+        async with desk.gate.database.writing() as tx:
+            boris = await roles.identify(tx, own.rules, UserId(BORIS), "Boris")
+            await start(Scene(own.case(tx, boris), UserId(BORIS)), "")
+        assert [kind for kind, _ in await desk.new()] == came
+
+
 @pytest.mark.parametrize(
     ("typed", "server", "duration", "reason"),
     [
@@ -77,6 +90,8 @@ async def test_start_shows_the_menu_and_an_admin_what_was_missed(desk: Desk) -> 
         ("２h", None, 2 * HOUR_S, ""),
         ("3rd floor printer", None, WEEK_S, "3rd floor printer"),
         ("10.8.0.1 is down", None, WEEK_S, "10.8.0.1 is down"),
+        ("for", None, WEEK_S, "for"),
+        ("berlin for", "berlin", WEEK_S, "for"),
         ("", None, WEEK_S, ""),
     ],
 )
@@ -116,6 +131,9 @@ async def test_a_hundred_servers_are_offered_page_by_page(desk: Desk) -> None:
             await tx.servers.add(replace(berlin, name=name, directory=directory, network=network))
     await desk.says(ANNA, "/requestvpn site042")
     await desk.says(ANNA, "/requestvpn")
+    async with desk.gate.database.reading() as tx:
+        question = (await tx.outbox.due(desk.gate.now, 1000))[-1]
+    styles = [(one["text"], one["style"]) for row in question.payload["keyboard"] for one in row]
     seen: list[str] = []
     while True:
         buttons = await desk.buttons()
@@ -127,6 +145,7 @@ async def test_a_hundred_servers_are_offered_page_by_page(desk: Desk) -> None:
         [said] = await desk.taps(ANNA, buttons["Next ›"])
         assert "/requestvpn NAME" in said
     assert (seen[0], len(seen), len(set(seen))) == ("site042", 111, 111)
+    assert [label for label, style in styles if style] == ["site042"]
     assert "card" in await desk.taps(ANNA, buttons[seen[-1]])
     # The question is answered: its pages turn no more.
     assert await desk.taps(ANNA, buttons["‹ Back"]) == []

@@ -181,9 +181,10 @@ async def test_a_server_is_chosen_among_those_that_are_offered_now(desk: Desk) -
     [again] = await desk.taps(ANNA, choices["berlin"])
     assert again == "Which server do you need?"
     assert "berlin" not in await desk.buttons()
-    await desk.taps(ANNA, (await desk.buttons())["paris"])
+    assert (await desk.taps(ANNA, (await desk.buttons())["paris"]))[-1] == "asked"
     # Answered already: there is nothing to ask any more.
     assert await desk.taps(ANNA, choices["berlin"]) == []
+    assert await desk.taps(ANNA, "sv:99:paris") == []
 
 
 async def test_a_choice_is_bound_by_the_settings_in_force(desk: Desk) -> None:
