@@ -55,7 +55,6 @@ CROWD = tuple(
     for number, name in enumerate(_NAMES)
 )
 _CHEAP = 10
-# On a busy machine, too; nobody waits this long for what comes.
 
 
 # Measuring a command's coverage takes as long as the command itself, and there are a thousand.

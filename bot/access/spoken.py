@@ -213,9 +213,9 @@ def _part(plain: Sequence[str], at: int) -> tuple[Fraction, int, int] | None:
 
 def _spelled(word: str) -> int | None:
     """The number that a word is: `two`, `twenty-four`."""
-    tens, _, ones = word.partition("-")
+    tens, dash, ones = word.partition("-")
     first, second = _NUMBERS.get(tens), _NUMBERS.get(ones)
-    if not ones:
+    if not dash:
         return first
     is_one = first in _TENS and second is not None and second < _TENS.step
     return (first or 0) + (second or 0) if is_one else None

@@ -168,7 +168,7 @@ async def test_server_deploy(plain_stage: Stage, exhaustive: bool) -> None:
 async def test_import_easyrsa(plain_stage: Stage, exhaustive: bool) -> None:
     """Each time into no folder at all, then the same command again: all is there, nothing twice.
 
-    What is killed between the books and the key is no place for another CA: five steps of eleven.
+    What is killed between the books and the key is no place for another CA.
     """
     home = plain_stage.company.folder
     pki = _old_pki(home / "pki")

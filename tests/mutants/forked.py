@@ -77,8 +77,8 @@ def try_all(past: Mapping[int, Sequence[pytest.Item]]) -> Iterator[int]:
             failed = _failing(items, function, code)
             if failed is None:
                 break
-            # It may fail by itself when it runs again.
-            if _failing(items[failed : failed + 1], function, function.__code__) is None:
+            # They may fail by themselves when they run again.
+            if _failing(items[: failed + 1], function, function.__code__) is None:
                 verdict.write_text(f"FAILED {items[failed].nodeid}")
             items = items[failed + 1 :]
 
@@ -94,14 +94,16 @@ def _failing(items: Sequence[pytest.Item], function: FunctionType, code: CodeTyp
             function.__code__ = code
             status = _run(items, writing)
         os._exit(status)
+    os.close(writing)
     _, status = os.waitpid(pid, 0)
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)  # what the tests have left behind
-    # That may have the pipe open still; what was written is in it.
+    # That may have the pipe open still, for a moment; what was written is in it.
     os.set_blocking(reading, False)
-    begun = os.read(reading, len(items))
+    begun = b""
+    with suppress(BlockingIOError):
+        begun = os.read(reading, len(items))
     os.close(reading)
-    os.close(writing)
     return None if status == 0 else max(len(begun) - 1, 0)
 
 

@@ -60,9 +60,26 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+    """Called by pytest for what a test has; in a fork, what a whole run has is there already."""
+    its_own, before = here.reach_notes, {*here.passed}
+    if fixturedef.scope in {"session", "package"}:
+        here.reach_notes = False
+        here.passed.clear()
+    try:
+        return (yield)
+    finally:
+        here.reach_notes = its_own
+        here.passed.update(before)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Called by pytest for all tests."""
+    global _began  # noqa: PLW0603
     result = yield
+    _end()
+    _began = ""
     if not session.testsfailed:
         for number in forked.try_all(_past):
             for file in {item.location[0] for item in _past[number]}:

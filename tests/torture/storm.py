@@ -42,7 +42,6 @@ KINDS: tuple[FaultKind, ...] = (
 # All kinds together hit one call in five.
 _SHARE = 0.2
 _EACH = 1 - (1 - _SHARE) ** (1 / len(KINDS))
-# What is lost is tried again after a while, and after a longer one if it is lost again.
 # A start in this weather; `Company.start` has a little more patience.
 _START_S = 15.0
 _FLOOD_LOOK_S = 0.2

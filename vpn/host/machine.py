@@ -87,7 +87,7 @@ async def room_left(host: ServerHost, path: str) -> int | None:
         raise HostError(f"Nobody can tell how much room is left at {quote(full)}: {asked.reason}")
     try:
         files, free_files, blocks, size = map(int, figures)
-    except ValueError as error:  # too few, or of more digits than Python reads
+    except ValueError as error:  # too few, too many, or of more digits than Python reads
         raise HostError(f"Nobody can tell how much room is left at {quote(full)}.") from error
     # Some file systems have no count of files.
     return 0 if files and not free_files else blocks * size

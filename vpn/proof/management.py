@@ -257,8 +257,11 @@ class Management:
         return await self._reply()
 
     def _say(self, *commands: str) -> None:
-        """So little that it is not waited for; that the connection has gone, the answer tells."""
-        self._writer.write("".join(f"{command}\n" for command in commands).encode())
+        """So little that it is not waited for."""
+        try:
+            self._writer.write("".join(f"{command}\n" for command in commands).encode())
+        except OSError as error:  # of a connection by SSH; elsewhere the answer tells
+            raise ManagementGone("The management interface closed the connection.") from error
 
     async def _reply(self, most: int = LINE_BYTES) -> str:
         """The next line that is no notification; those may come at any moment."""

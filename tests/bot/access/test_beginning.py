@@ -55,7 +55,6 @@ from tests.bot.access.kit import (
 
 START = MORNING + 3 * DAY
 TWO_DAYS = 2 * DAY_S
-TICK = timedelta(microseconds=1)
 
 
 async def ask(paper: Paper, starts_at: datetime = START, **said: Any) -> Request:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bot.access import kit
+from tests.bot.access.kit import Paper
 from tests.bot.chat import posting as posts
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, Desk
 from tests.gate.case import Laws
@@ -30,3 +32,16 @@ async def posting(template: Path, tmp_path: Path) -> AsyncIterator[posts.Desk]:
     """A desk from which rows are sent: Anna on the allowlist, and berlin."""
     async with posts.opened(template, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
+    """Anna and Emil on the allowlist, berlin and paris."""
+    made = Paper(await open_copy(template, tmp_path))
+    async with made.database.writing() as tx:
+        await tx.people.allow(kit.ANNA, "Anna Petrova", kit.MORNING)
+        await tx.people.allow(kit.EMIL, "Emil", kit.MORNING)
+    await made.add_server()
+    await made.add_server(kit.PARIS, "10.9.0.0/29")
+    yield made
+    await made.database.close()

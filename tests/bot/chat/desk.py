@@ -1,5 +1,6 @@
 """What is typed and tapped, as the real worker answers it on a real database."""
 
+import asyncio
 from datetime import timedelta
 
 from bot.access import people
@@ -35,6 +36,12 @@ class Desk:
 
     async def taps(self, who: int, data: str) -> list[str]:
         return await self._takes({"callback_query": updates.tap(who, data)})
+
+    async def pops_up(self, who: int, data: str) -> str:
+        """A tap, and what is said beside the button."""
+        await self.taps(who, data)
+        await asyncio.gather(*self.gate.worker._answers)
+        return str(self.gate.telegram.last["text"])
 
     def message(self, who: int, text: str) -> updates.Json:
         """An update that nobody has taken in yet."""

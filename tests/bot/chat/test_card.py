@@ -1,11 +1,7 @@
 """A request as it looks: to the admins who decide on it, and to whoever asked."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, timedelta
-from pathlib import Path
-
-import pytest
 
 from bot.access import appointing, asking, groups, pausing, requests, revocation, usage
 from bot.access.messages import private_chat
@@ -43,21 +39,8 @@ from tests.bot.access.kit import (
     WEEK_S,
     Paper,
 )
-from tests.storage.kit import open_copy
 
 DORA = UserId(2003)
-
-
-@pytest.fixture
-async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
-    made = Paper(await open_copy(template, tmp_path))
-    async with made.database.writing() as tx:
-        await tx.people.allow(ANNA, "Anna Petrova", MORNING)
-        await tx.people.allow(EMIL, "Emil", MORNING)
-    await made.add_server()
-    await made.add_server(PARIS, "10.9.0.0/29")
-    yield made
-    await made.database.close()
 
 
 NO = ["Deny", "Deny with a reason"]

@@ -1,8 +1,6 @@
 """What became of a request: on its card, in its requester's message, and below the profile."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -50,19 +48,6 @@ from tests.bot.access.kit import (
     seen,
 )
 from tests.bot.chat.test_card import asked, card, labels, said
-from tests.storage.kit import open_copy
-
-
-@pytest.fixture
-async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
-    made = Paper(await open_copy(template, tmp_path))
-    async with made.database.writing() as tx:
-        await tx.people.allow(ANNA, "Anna Petrova", MORNING)
-        await tx.people.allow(EMIL, "Emil", MORNING)
-    await made.add_server()
-    await made.add_server(PARIS, "10.9.0.0/29")
-    yield made
-    await made.database.close()
 
 
 async def last_line(paper: Paper, request: Request) -> str:

@@ -8,7 +8,6 @@ from bot.access import not_me, revocation, usage
 from bot.access.permission import THE_BOT
 from bot.access.usage import Use
 from bot.chat.not_me import view_of
-from bot.chat.scene import Reply
 from bot.texts import not_me as words
 from storage.records import EndReason, Grant, GrantState, ServerName, UserId
 from storage.use_records import AskedUseId
@@ -143,19 +142,10 @@ async def test_whoever_is_off_the_list_by_now_is_told_nothing(desk: Desk) -> Non
     assert await desk.taps(ANNA, "nm:1") == []
 
 
-async def test_the_word_beside_the_button_says_what_the_tap_did(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[object] = []
-
-    async def answer(_query_id: str, reply: Reply) -> None:
-        said.append(reply.toast)
-
-    monkeypatch.setattr(desk.gate.worker, "_answer", answer)
+async def test_the_word_beside_the_button_says_what_the_tap_did(desk: Desk) -> None:
     grant = await used(desk, HOME, CAFE)
-    for tap in ("wm:1", "wm:1", "nm:1", "nm:1", "nm:2"):
-        await desk.taps(ANNA, tap)
-    assert said == [
+    taps = ("wm:1", "wm:1", "nm:1", "nm:1", "nm:2")
+    assert [await desk.pops_up(ANNA, tap) for tap in taps] == [
         *(words.YES_TOAST, words.SAID_ALREADY_TOAST, words.NO_TOAST, words.SAID_ALREADY_TOAST),
         words.NO_OVER_TOAST,
     ]
@@ -165,21 +155,12 @@ async def test_the_word_beside_the_button_says_what_the_tap_did(
 @pytest.mark.parametrize(
     ("tap", "toast"), [("nm:1", words.NO_OVER_TOAST), ("wm:1", words.OVER_TOAST)]
 )
-async def test_so_it_does_of_what_had_ended_before(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, tap: str, toast: str
-) -> None:
-    said: list[object] = []
-
-    async def answer(_query_id: str, reply: Reply) -> None:
-        said.append(reply.toast)
-
-    monkeypatch.setattr(desk.gate.worker, "_answer", answer)
+async def test_so_it_does_of_what_had_ended_before(desk: Desk, tap: str, toast: str) -> None:
     grant = await used(desk, HOME)
     desk.gate.now += timedelta(days=1)
     async with desk.gate.database.writing() as tx:
         await revocation.begin(desk.gate.case(tx, OPERATOR), [grant], EndReason.REVOKED)
-    await desk.taps(ANNA, tap)
-    assert said == [toast]
+    assert await desk.pops_up(ANNA, tap) == toast
 
 
 async def test_of_two_questions_the_one_whose_answer_ended_it_says_so(desk: Desk) -> None:

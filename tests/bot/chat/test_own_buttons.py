@@ -1,6 +1,5 @@
 """Buttons: asked again, renewed, given up, tapped too late, and what is said beside them."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -136,20 +135,13 @@ async def test_who_is_let_in_is_asked_back_where_the_button_was(desk: Desk) -> N
     assert places == [[5, 5], [None, 5]]
 
 
-async def beside(desk: Desk, who: int, data: str) -> str:
-    """What the pop-up says."""
-    await desk.taps(who, data)
-    await asyncio.gather(*desk.gate.worker._answers)
-    return str(desk.gate.telegram.last["text"])
-
-
 async def test_whoever_approves_reads_at_the_button_what_comes_of_it(desk: Desk) -> None:
     await desk.says(ANNA, "/requestvpn 8h berlin")
-    assert (await beside(desk, BORIS, await approve(desk))).startswith(
+    assert (await desk.pops_up(BORIS, await approve(desk))).startswith(
         f"Approved. I’m sending P{ANNA} the profile"
     )
     await desk.says(ANNA, "/requestvpn from wed 9:00 paris")
-    assert await beside(desk, BORIS, await approve(desk)) == (
+    assert await desk.pops_up(BORIS, await approve(desk)) == (
         f"Approved. P{ANNA} gets the profile shortly before it begins."
     )
 
@@ -158,7 +150,7 @@ async def test_that_somebody_can_not_be_written_to_is_said_at_the_button(desk: D
     await desk.says(ANNA, "/requestvpn 8h berlin")
     async with desk.gate.database.writing() as tx:
         await tx.people.set_reachable(UserId(ANNA), reachable=False)
-    assert (await beside(desk, BORIS, await approve(desk))).startswith(
+    assert (await desk.pops_up(BORIS, await approve(desk))).startswith(
         f"Approved, but P{ANNA} blocked me or never pressed Start"
     )
 
@@ -166,7 +158,7 @@ async def test_that_somebody_can_not_be_written_to_is_said_at_the_button(desk: D
 async def test_an_approval_of_several_says_how_many_are_missing(desk: Desk) -> None:
     desk.gate.settle(replace(desk.gate.laws, approvals=2))
     await desk.says(ANNA, "/requestvpn 8h berlin")
-    assert await beside(desk, BORIS, await approve(desk)) == (
+    assert await desk.pops_up(BORIS, await approve(desk)) == (
         "Your approval is noted. 1 more is needed."
     )
 

@@ -2,11 +2,8 @@
 
 from datetime import timedelta
 
-import pytest
-
 from bot.access import appointing, pausing
 from bot.chat import views
-from bot.chat.scene import Reply
 from bot.texts import chat as chat_words
 from bot.texts import pausing as words
 from bot.texts import questions as asking
@@ -80,22 +77,13 @@ async def test_paused_is_not_proved_yet(desk: Desk) -> None:
     assert "receipt" in said
 
 
-async def test_a_name_beside_a_button_is_plain_text(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown: list[object] = []
-
-    async def answer(_query_id: str, reply: Reply) -> None:
-        shown.append(reply.toast)
-
-    monkeypatch.setattr(desk.gate.worker, "_answer", answer)
+async def test_a_name_beside_a_button_is_plain_text(desk: Desk) -> None:
     await desk.gate.gives(ANNA, "berlin")
     await desk.says(BORIS, f"/allow {ANNA} Pat O'Brien")
     await desk.says(BORIS, f"/pause {ANNA}")
     await desk.says(BORIS, "/resume")
     [resume] = (await desk.buttons()).values()
-    await desk.taps(BORIS, resume)
-    assert shown == [words.RESUMING.format(name="Pat O'Brien")]
+    assert await desk.pops_up(BORIS, resume) == words.RESUMING.format(name="Pat O'Brien")
 
 
 async def test_a_tap_asks_and_pauses_on_a_yes_to_just_that(desk: Desk) -> None:

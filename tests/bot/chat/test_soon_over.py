@@ -1,31 +1,14 @@
 """What is said before a profile ends, to the second, and what is below the last word."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from bot.access import pausing, people, requests
 from bot.access.permission import THE_BOT
 from bot.chat import soon_over
 from storage.records import Grant, ServerName, UserId
-from tests.bot.access.kit import ANNA, BERLIN, BORIS, DAY, EMIL, MORNING, OPERATOR, PARIS, Paper
-from tests.storage.kit import open_copy
+from tests.bot.access.kit import ANNA, BERLIN, BORIS, DAY, EMIL, OPERATOR, PARIS, Paper
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
-    made = Paper(await open_copy(template, tmp_path))
-    async with made.database.writing() as tx:
-        await tx.people.allow(ANNA, "Anna Petrova", MORNING)
-        await tx.people.allow(EMIL, "Emil", MORNING)
-    await made.add_server()
-    await made.add_server(PARIS, "10.9.0.0/29")
-    yield made
-    await made.database.close()
 
 
 async def now_reads(paper: Paper, grant: Grant) -> tuple[bool, str]:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from bot.chat import worker as worker_module
 from storage.records import ChatId, InboxItem, RequestState
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, EVE, Desk
 from tests.company import until
@@ -34,7 +35,10 @@ async def running(desk: Desk) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_it_works_when_it_is_woken_and_rests_when_all_is_done(desk: Desk) -> None:
+async def test_it_works_when_it_is_woken_and_rests_when_all_is_done(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "_LOOK_S", 3600)
     worker, done = desk.gate.worker, 0
 
     def on_done() -> None:
@@ -55,7 +59,7 @@ async def test_it_works_when_it_is_woken_and_rests_when_all_is_done(desk: Desk) 
         await waits(desk, BORIS)
         looks.clear()
         await asyncio.sleep(0.02)
-        assert looks == [], "it looks once a second where nobody wakes it"
+        assert looks == [], "where nobody wakes it, it looks when its time has come"
         worker.wake()
         await until(lambda: done == 2)
 

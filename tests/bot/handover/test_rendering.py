@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import BadTemplate
+from bot.handover import rendering
 from bot.handover.handover import Handover
 from bot.handover.renderer import Problem, render
 from bot.handover.rendering import Job, render_all
@@ -220,11 +221,11 @@ async def test_a_process_that_no_limit_stops(
     right, begun = loop.time, loop.time()
     asking = asyncio.create_task(says(tmp_path, "{{ name }}"))
     await until(lambda: child.has_started)
-    monkeypatch.setattr(loop, "time", lambda: begun + 29)
+    monkeypatch.setattr(loop, "time", lambda: begun + rendering._PATIENCE_S - 1)
     for _ in range(100):
         await asyncio.sleep(0)
     assert (asking.done(), child.is_there()) == (False, True)
-    monkeypatch.setattr(loop, "time", lambda: right() + 31)
+    monkeypatch.setattr(loop, "time", lambda: right() + rendering._PATIENCE_S + 1)
     with stopped(tmp_path):
         await asking
     assert not child.is_there()

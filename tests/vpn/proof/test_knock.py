@@ -185,10 +185,10 @@ async def test_the_client_has_none_of_roots_rights(
     script = "cat >/dev/null\necho $(id -u) $(id -ru) $(id -g) $(id -rg) $(id -G)\n"
     put_client(tmp_path, script, monkeypatch)
     groups, ids = os.getgroups(), pwd.getpwnam("nobody")
-    os.setgroups([4] if account == 0 else [])
-    os.setegid(account)
-    os.seteuid(account)
     try:
+        os.setgroups([4] if account == 0 else [])
+        os.setegid(account)
+        os.seteuid(account)
         told = await knock("client\n")
     finally:
         os.seteuid(0)

@@ -404,3 +404,24 @@ async def test_another_time_out_is_not_taken_for_ours(open_folder: Path) -> None
     with pytest.raises(TimeoutError, match="of the caller"):
         async with answering(open_folder, {}):
             raise TimeoutError("of the caller")
+
+
+class Closed(asyncio.Transport):
+    """As a channel of SSH is once sshd has closed it; a socket here takes what nobody reads."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        raise BrokenPipeError(f"Channel not open for sending {data!r}")
+
+    def is_closing(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("ask", [Management.status, Management.tries])
+async def test_a_channel_that_was_closed_is_gone(
+    ask: Callable[[Management], Awaitable[object]],
+) -> None:
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    writer = asyncio.StreamWriter(Closed(), protocol, reader, asyncio.get_running_loop())
+    with pytest.raises(ManagementGone):
+        await ask(Management(reader, writer))
