@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from bot.access.case import Rules
+from bot.access.case import Case, Rules
 from bot.access.messages import DeliverNote
+from bot.access.permission import Actor
 from bot.chat.client import connect
 from bot.chat.delivery import ChatDelivery, TelegramCourier
 from bot.chat.outcomes import failure_at_telegram
@@ -20,6 +21,7 @@ from bot.chat.sender import Sender
 from bot.core import Core
 from bot.desk import real_chance
 from bot.handover.delivery import Came, Delivery, Outcome
+from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
 from bot.process.clock import since_boot, utc_now
 from demo.api.faults import Fault, status
@@ -28,6 +30,7 @@ from demo.server import DemoServer
 from storage.key_records import KeyChoice, KeyWay
 from storage.outbox import Done, Later
 from storage.records import ChatId, EndReason, Grant, GrantState, OutboxItem, OutboxKind
+from storage.transaction import Transaction
 from tests.bot.chat.rows import conclude
 from tests.storage.kit import (
     ANNA,
@@ -206,6 +209,45 @@ async def test_a_profile_waits_while_telegram_wants_to_be_left_alone(core: Core)
         now_is = await tx.grants.get(grant.id)
     assert now_is is not None
     assert now_is.state is GrantState.ACTIVE
+
+
+async def test_what_takes_the_place_of_another_names_its_file(core: Core) -> None:
+    token = "123456789:a-token-that-opens-nothing-at-all"
+    anna = DemoPerson(ANNA, "Anna", None, "Employee", started=True)
+    _, grant, item = await left_behind(core, GrantState.RESERVED)
+    earlier = make_grant(2, grant.request_id, state=GrantState.REVOKED)
+    async with core.database.writing() as tx:
+        await tx.grants.add(earlier)
+        await tx._connection.exec_driver_sql(
+            f"UPDATE grants SET replaces = '{earlier.id}' WHERE id = '{grant.id}'"
+        )
+    sender, making = Sender(core, {}, failure_of=failure_at_telegram), Making(core)
+    nobody: Any = None
+    made: Any = making
+    renewed = replace(item, payload=item.payload | {"note": DeliverNote.RENEWED})
+    async with DemoServer(token, (anna,)) as telegram, connect(token, telegram.url).bot as bot:
+        delivery = ChatDelivery(bot, core, Delivery(core, made, nobody), sender, archives=False)
+        await conclude(core, item, await delivery.deliver(renewed))
+        [message] = telegram.person(ANNA).messages
+    assert file_name_of(earlier) in message.text
+
+
+class InDoubt(Core):
+    """While the machine's clock is."""
+
+    def case(self, tx: Transaction, actor: Actor) -> Case:
+        return replace(super().case(tx, actor), may_give=False)
+
+
+async def test_nothing_is_made_while_the_clock_is_in_doubt(core: Core) -> None:
+    _, grant, item = await left_behind(core, GrantState.RESERVED)
+    now = core.clock()
+    doubting = InDoubt(core.database, core.rules, core.chance, lambda: now, since_boot)
+    nobody: Any = None
+    delivery = ChatDelivery(nobody, doubting, nobody, nobody, archives=False)
+    assert await delivery.deliver(item) == Later(now + timedelta(seconds=10), item.attempts)
+    async with core.database.reading() as tx:
+        assert await tx.grants.get(grant.id) == grant
 
 
 async def test_what_got_lost_is_not_made_anew_while_telegram_does_not_answer(core: Core) -> None:
