@@ -119,7 +119,7 @@ class People(Repository):
     async def with_words(
         self, words: Sequence[str], *, limit: int, whole: bool = False
     ) -> Sequence[Person]:
-        """Some of those in whose name or username a word begins with each of these.
+        """Some of those in whose name or username a word begins with each of these: by number.
 
         Args:
             whole: the words are whole ones.
@@ -127,10 +127,12 @@ class People(Repository):
         if not words:
             return []
         found = await self._ids(words, whole=whole)
-        if not isinstance(found, list):
-            # Of so many no more is read than what the index has.
-            found = found.distinct().order_by(_words.c.user_id).limit(limit)
-        return await self._where(_people.c.id.in_(found), limit=limit)
+        if isinstance(found, list):
+            some = sorted(found)[:limit]
+            return await self._where(_people.c.id.in_(some))
+        # Of so many no more is read than what the index has.
+        first = found.distinct().order_by(_words.c.user_id).limit(limit)
+        return await self._where(_people.c.id.in_(first))
 
     async def words_like(self, beginning: str, *, limit: int) -> frozenset[str]:
         """Some of the words that begin like this."""
@@ -412,11 +414,9 @@ class People(Repository):
             update(_people).where(_people.c.id == user_id).values(**values)
         )
 
-    async def _where(
-        self, *conditions: ColumnElement[bool], limit: int | None = None
-    ) -> list[Person]:
+    async def _where(self, *conditions: ColumnElement[bool]) -> list[Person]:
         rows = await self._connection.execute(
-            select(*_COLUMNS).where(*conditions).order_by(_people.c.added_at).limit(limit)
+            select(*_COLUMNS).where(*conditions).order_by(_people.c.added_at)
         )
         return [_person(row) for row in rows]
 

@@ -55,9 +55,10 @@ class Door:
         admins = frozenset(map(ChatId, await roles.admins(tx, self._rules)))
         known = admins | {ChatId(one.id) for one in people.values() if one.allowed}
         known |= {ChatId(one) for one in await tx.roles.all()}
-        if chats <= known:
+        strangers = [one for one in batch if one.item.chat_id not in known]
+        if not strangers:
             return list(batch)
-        invited = await self._invited(tx, batch)
+        invited = await self._invited(tx, strangers)
         groups = await self._groups(tx, chats)
         admin_waits = bool(chats & admins) or await tx.inbox.has_new_of(admins)
         return [

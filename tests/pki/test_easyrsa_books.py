@@ -1,12 +1,14 @@
 """The books say one thing, and the certificates another: whom that lets in, and what is said."""
 
 import shutil
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.easyrsa import EasyRsaPki, Entry, PkiFinding, PkiFindingCode, Purpose, read_pki
 from pki.serial import SerialNumber
@@ -126,6 +128,22 @@ class TestEnds:
         assert only(read(old.folder), "anna").not_after == datetime(2061, 1, 1, tzinfo=UTC)
         change(old.folder, "anna", becomes("E", PAST[0]))
         assert only(read(old.folder), "anna").is_live(NOW)
+
+    def test_a_signature_is_checked_where_they_differ_alone(self, keys: EasyRsa2) -> None:
+        """Those of many take half a minute, and the index vouches for what it knows."""
+        (keys.folder / f"{serial_of(keys.folder, 'anna'):02X}.pem").unlink()
+        path = keys.folder / "anna.crt"
+        anna = x509.load_pem_x509_certificate(path.read_bytes())
+        *content, last = anna.public_bytes(Encoding.DER)
+        path.write_text(ssl.DER_cert_to_PEM_cert(bytes([*content, last ^ 1])))
+        pki = read(keys.folder)
+        assert only(pki, "anna").end_known
+        assert told(pki, PkiFindingCode.DIFFERING_CERTIFICATE) == []
+        change(keys.folder, "anna", becomes("V", "20610101000000Z"))
+        pki = read(keys.folder)
+        assert not only(pki, "anna").end_known
+        (finding,) = told(pki, PkiFindingCode.DIFFERING_CERTIFICATE)
+        assert finding.detail == "another key has signed it, and it counts for nothing"
 
     def test_two_certificates_of_one_serial(self, keys: EasyRsa2) -> None:
         """As after a restore of `serial`: whatever either of them opens counts."""

@@ -1,7 +1,10 @@
 """Who is known, and who is on the allowlist."""
 
+import pytest
+
+from storage import people
 from storage.database import Database
-from storage.records import Person
+from storage.records import Person, UserId
 from tests.storage.kit import ANNA, BORIS, HOUR, NOW, add_people
 
 
@@ -129,3 +132,16 @@ async def test_somebody_is_called_by_their_name_or_else_by_their_id(database: Da
         await tx.people.allow(ANNA, "Anna", NOW)
         assert await tx.people.name_of(ANNA) == "Anna"
         assert await tx.people.name_of(BORIS) == "1002"
+
+
+@pytest.mark.parametrize("common", [6, 5])
+async def test_the_same_few_are_found_by_a_rare_word_and_by_a_common_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch, common: int
+) -> None:
+    """Whoever counts which of the two it is; they come in the order in which they came."""
+    monkeypatch.setattr(people, "_COMMON", common)
+    async with database.writing() as tx:
+        for number in range(1, 6):
+            await tx.people.allow(UserId(number), "Anna Petrova", NOW - number * HOUR)
+        found = await tx.people.with_words(["anna"], limit=3)
+    assert [one.id for one in found] == [3, 2, 1]

@@ -1,6 +1,7 @@
 """What becomes of a profile that Telegram does not take, or whose sender is not there any more."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from bot.access.case import Rules
+from bot.access.case import Case, Rules
 from bot.access.messages import DeliverNote
+from bot.access.permission import Actor
 from bot.chat.client import connect
 from bot.chat.delivery import ChatDelivery, TelegramCourier
 from bot.chat.outcomes import failure_at_telegram
@@ -18,6 +21,7 @@ from bot.chat.sender import Sender
 from bot.core import Core
 from bot.desk import real_chance
 from bot.handover.delivery import Came, Delivery, Outcome
+from bot.handover.fields import file_name_of
 from bot.handover.profiles import Profile
 from bot.process.clock import since_boot, utc_now
 from demo.api.faults import Fault, status
@@ -26,6 +30,7 @@ from demo.server import DemoServer
 from storage.key_records import KeyChoice, KeyWay
 from storage.outbox import Done, Later
 from storage.records import ChatId, EndReason, Grant, GrantState, OutboxItem, OutboxKind
+from storage.transaction import Transaction
 from tests.bot.chat.rows import conclude
 from tests.storage.kit import (
     ANNA,
@@ -162,6 +167,89 @@ async def test_a_flood_is_waited_out_for_as_long_as_telegram_says(core: Core) ->
         assert (await waits).came is Came.NOT_YET
 
 
+class Making:
+    """Makes a profile at once."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def make(self, grant: Grant, **_: Any) -> Profile:
+        async with self._core.database.writing() as tx:
+            assert await tx.grants.move(grant.id, GrantState.RESERVED, GrantState.ISSUED)
+        return Profile("anna.ovpn", b"client\n")
+
+
+async def test_a_profile_waits_while_telegram_wants_to_be_left_alone(core: Core) -> None:
+    """Whoever told it so, about whatever else."""
+    token = "123456789:a-token-that-opens-nothing-at-all"
+    anna = DemoPerson(ANNA, "Anna", None, "Employee", started=True)
+    _, grant, item = await left_behind(core, GrantState.RESERVED)
+    passed, looks = [timedelta()], 0
+
+    def boot() -> timedelta:
+        nonlocal looks
+        looks += 1
+        return passed[0]
+
+    own = replace(core, since_boot=boot)
+    sender, making = Sender(own, {}, failure_of=failure_at_telegram), Making(core)
+    nobody: Any = None
+    made: Any = making
+    async with DemoServer(token, (anna,)) as telegram, connect(token, telegram.url).bot as bot:
+        await sender.hold(item.chat_id, 7)
+        delivery = ChatDelivery(bot, own, Delivery(own, made, nobody), sender, archives=False)
+        waits, before = asyncio.create_task(delivery.deliver(item)), looks
+        while looks < before + 2 and not waits.done():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert telegram.person(ANNA).messages == []
+        passed[0] = timedelta(seconds=7)
+        await conclude(core, item, await waits)
+        assert len(telegram.person(ANNA).messages) == 1
+    async with core.database.reading() as tx:
+        now_is = await tx.grants.get(grant.id)
+    assert now_is is not None
+    assert now_is.state is GrantState.ACTIVE
+
+
+async def test_what_takes_the_place_of_another_names_its_file(core: Core) -> None:
+    token = "123456789:a-token-that-opens-nothing-at-all"
+    anna = DemoPerson(ANNA, "Anna", None, "Employee", started=True)
+    _, grant, item = await left_behind(core, GrantState.RESERVED)
+    earlier = make_grant(2, grant.request_id, state=GrantState.REVOKED)
+    async with core.database.writing() as tx:
+        await tx.grants.add(earlier)
+        await tx._connection.exec_driver_sql(
+            f"UPDATE grants SET replaces = '{earlier.id}' WHERE id = '{grant.id}'"
+        )
+    sender, making = Sender(core, {}, failure_of=failure_at_telegram), Making(core)
+    nobody: Any = None
+    made: Any = making
+    renewed = replace(item, payload=item.payload | {"note": DeliverNote.RENEWED})
+    async with DemoServer(token, (anna,)) as telegram, connect(token, telegram.url).bot as bot:
+        delivery = ChatDelivery(bot, core, Delivery(core, made, nobody), sender, archives=False)
+        await conclude(core, item, await delivery.deliver(renewed))
+        [message] = telegram.person(ANNA).messages
+    assert file_name_of(earlier) in message.text
+
+
+class InDoubt(Core):
+    """While the machine's clock is."""
+
+    def case(self, tx: Transaction, actor: Actor) -> Case:
+        return replace(super().case(tx, actor), may_give=False)
+
+
+async def test_nothing_is_made_while_the_clock_is_in_doubt(core: Core) -> None:
+    _, grant, item = await left_behind(core, GrantState.RESERVED)
+    now = core.clock()
+    doubting = InDoubt(core.database, core.rules, core.chance, lambda: now, since_boot)
+    nobody: Any = None
+    delivery = ChatDelivery(nobody, doubting, nobody, nobody, archives=False)
+    assert await delivery.deliver(item) == Later(now + timedelta(seconds=10), item.attempts)
+    async with core.database.reading() as tx:
+        assert await tx.grants.get(grant.id) == grant
+
+
 async def test_what_got_lost_is_not_made_anew_while_telegram_does_not_answer(core: Core) -> None:
     token = "123456789:a-token-that-opens-nothing-at-all"
     delivery, grant, item = await left_behind(core, GrantState.RESERVED)
@@ -213,6 +301,25 @@ async def test_whoever_is_paused_gets_nothing_until_they_are_back(
         kept = await tx.grants.get(grant.id)
     assert kept is not None
     assert kept.state is state
+
+
+class Full:
+    """A database that has no room, when a profile is made."""
+
+    async def make(self, *_: Any, **__: Any) -> Profile:
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorname = "SQLITE_FULL"
+        raise OperationalError("INSERT", None, full)
+
+
+async def test_a_full_disk_is_no_delay_that_anybody_is_told_of(core: Core) -> None:
+    """The sender tries the row again, as any other."""
+    _, _, item = await left_behind(core, GrantState.RESERVED)
+    full: Any = Full()
+    nobody: Any = None
+    delivery = ChatDelivery(nobody, core, Delivery(core, full, nobody), nobody, archives=False)
+    with pytest.raises(OperationalError):
+        await delivery.deliver(replace(item, payload=item.payload | {"round": 0}))
 
 
 class Maker:

@@ -11,7 +11,7 @@ from bot.chat.door import Door, Fetched
 from bot.chat.incoming import sender_of
 from storage.joining_records import InvitationId
 from storage.records import ChatId, InboxItem
-from tests.bot.chat.desk import ANNA, BORIS, EVE, Desk
+from tests.bot.chat.desk import ANNA, BORIS, CLARA, EVE, Desk
 from tests.gate import updates
 from tests.gate.gate import OPERATOR
 from tests.gate.updates import Json
@@ -147,11 +147,15 @@ async def test_what_could_not_be_stored_comes_in_again(doorway: Doorway) -> None
     assert set(first) <= set(again)
 
 
+async def invitation(desk: Desk) -> str | None:
+    """What an open invitation's link brings."""
+    await desk.says(BORIS, "/invite Eve")
+    async with desk.gate.database.writing() as tx:
+        return await invitations.new_link(desk.gate.case(tx, OPERATOR), InvitationId(1))
+
+
 async def test_who_is_invited_is_let_in_through_any_flood(doorway: Doorway) -> None:
-    await doorway.desk.says(BORIS, "/invite Eve")
-    async with doorway.desk.gate.database.writing() as tx:
-        case = doorway.desk.gate.case(tx, OPERATOR)
-        token = await invitations.new_link(case, InvitationId(1))
+    token = await invitation(doorway.desk)
     await doorway.lets_in(*says(_CROWD, "/start"))
     # What looks like one costs as little as anything else.
     assert await doorway.lets_in(*says(_CROWD, f"/start {'x' * 22}")) == 0
@@ -159,6 +163,16 @@ async def test_who_is_invited_is_let_in_through_any_flood(doorway: Doorway) -> N
     # Nor is an open one a way in for a flood.
     # (thirty of them come in as newcomers who write for the third time).
     assert await doorway.lets_in(*says(_CROWD, f"/start {token}")) == 1 + 30
+
+
+async def test_who_needs_no_invitation_uses_none_up(doorway: Doorway) -> None:
+    text = f"/start {await invitation(doorway.desk)}"
+    await doorway.lets_in(*says(_CROWD, "/start"))
+    assert await doorway.lets_in(*says([ANNA, BORIS, CLARA] * 3, text)) == 9
+    of_nobody, in_a_group = {"message": {"text": text}}, updates.in_group(EVE, text, 0)
+    assert await doorway.lets_in(*[of_nobody, in_a_group] * 5) == 5 + 2
+    assert await doorway.lets_in(*says([ANNA] * 3 + [EVE] * 2, text)) == 3 + 2
+    assert await doorway.lets_in(*says([EVE], text)) == 0
 
 
 async def test_who_comes_and_goes_in_the_group_of_the_settings_only(doorway: Doorway) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -24,6 +26,7 @@ from bot.process.reserve import Reserve
 from demo.api.faults import Body, Fault, FaultKind, page, status
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from storage.database import Database
 from storage.records import ChatId, InboxItem, UserId
 from tests.gate import updates
 from tests.storage.kit import open_copy
@@ -180,21 +183,36 @@ async def test_odd_updates_cost_only_themselves(core: Core, order: int) -> None:
     assert all((kept[text] < 0) == (text in NO_NUMBER) for text in kept)
 
 
-async def test_where_nothing_can_be_confirmed_it_does_not_run_hot(core: Core) -> None:
+async def test_where_nothing_can_be_confirmed_it_does_not_run_hot(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with DemoServer(TOKEN, (ANNA,)) as server:
         telegram = connect(TOKEN, server.url)
         server.faults.append(Fault("getUpdates", 1000, batch("{}")))
+        loop = asyncio.get_running_loop()
+        right, begun = loop.time, loop.time()
+        monkeypatch.setattr(loop, "time", lambda: begun)
         async with telegram.bot:
             running = asyncio.create_task(
                 Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE).run()
             )
+            while await set_aside(core) == []:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            # Long enough for another poll, if time stood not still.
+            for _ in range(5):
+                await telegram.bot.get_me()
+            assert sum(call.method == "getUpdates" for call in server.calls) == 1
+            monkeypatch.setattr(loop, "time", lambda: right() + 1)
             await server.called("getUpdates", times=2)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-    assert sum(call.method == "getUpdates" for call in server.calls) == 2
+    assert await set_aside(core) == ["without a number that can be confirmed"]
+
+
+async def set_aside(core: Core) -> list[str]:
     async with core.database.reading() as tx:
         rows = await tx._connection.exec_driver_sql("SELECT error FROM inbox")
-        assert [row.error for row in rows] == ["without a number that can be confirmed"]
+        return [row.error for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -383,6 +401,31 @@ async def test_so_is_the_first_word_of_an_admin_who_has_never_written(
     await database.close()
 
 
+async def test_nor_does_it_run_hot_on_a_full_disk(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await open_copy(template, tmp_path)
+    rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600, admins=(BORIS,))
+    core = Core(database, rules, Chance(serial=str, code=str, token=str), utc_now, since_boot)
+    reserve = Reserve(tmp_path / "reserve")
+    reserve.note_full()
+    stored = asyncio.Event()
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        server.inject({"message": updates.message(BORIS, "/revoke anna")})
+        telegram = connect(TOKEN, server.url)
+        loop = asyncio.get_running_loop()
+        right, begun = loop.time, loop.time()
+        monkeypatch.setattr(loop, "time", lambda: begun)
+        async with telegram.bot:
+            polling = Poller(telegram, "vpn_bot", core, on_stored=stored.set, reserve=reserve)
+            once = asyncio.create_task(polling.poll_once())
+            await stored.wait()
+            assert not once.done()
+            monkeypatch.setattr(loop, "time", lambda: right() + 1)
+            await once
+    await database.close()
+
+
 async def is_stored(core: Core, update_id: int) -> bool:
     async with core.database.reading() as tx:
         return update_id in {item.update_id for item in await tx.inbox.new()}
@@ -494,3 +537,41 @@ async def test_two_thousand_may_wait_before_fetching_slows_down(
             polling = Poller(telegram, "vpn_bot", core, on_stored=lambda: None, reserve=RESERVE)
             await polling.poll_once()
             assert polling._is_full is is_full
+
+
+class Watched:
+    """A database that counts how often it is looked at."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.looks = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.looks += name == "reading"
+        return getattr(self._database, name)
+
+
+async def test_fetching_goes_on_as_soon_as_the_worker_has_caught_up(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "_FULL", 2)
+    monkeypatch.setattr(poller, "_FULL_LOOK_S", 0)
+    watched: Any = Watched(core.database)
+    async with core.database.writing() as tx:
+        await tx.inbox.store([InboxItem(one, ChatId(5000), "{}", utc_now()) for one in (1, 2)])
+    async with DemoServer(TOKEN, (ANNA,)) as server:
+        server.inject({"message": updates.message(ANNA.id, "/start")})
+        telegram = connect(TOKEN, server.url)
+        async with telegram.bot:
+            polling = Poller(
+                *(telegram, "vpn_bot", replace(core, database=watched), lambda: None),
+                reserve=RESERVE,
+            )
+            await polling.poll_once()
+            assert (polling._is_full, watched.looks) == (True, 1)
+            async with core.database.writing() as tx:
+                await tx.inbox.finish(1)
+            later = server.inject({"message": updates.message(ANNA.id, "/help")})
+            await polling.poll_once()
+    assert watched.looks == 1 + 2, "one for the worker, and one at the door"
+    assert await is_stored(core, later)

@@ -1,5 +1,8 @@
 """What becomes of a profile, whoever hands it over."""
 
+import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 
 from bot.access import grants, pausing, requests, revocation
 from bot.core import Core
+from bot.handover import delivery as delivery_module
 from bot.handover.delivery import CUT_OFF, OVER, Came, Delivery, Outcome, end_orphans
 from bot.handover.profiles import Profile
 from bot.process.clock import since_boot
@@ -214,6 +218,38 @@ async def test_the_one_before_is_cut_before_the_next_is_made(paper: Paper) -> No
     await delivery.make(fresh, archive=False)
     assert servers.seen == [lost.id, [lost.id], fresh.id]
     assert not delivery._cuts, "nothing is kept of it"
+
+
+class SlowServers(Servers):
+    """The end of one takes longer than anybody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_cut = asyncio.Event()
+
+    async def enforce(self, ended: Sequence[GrantId]) -> None:
+        answer = asyncio.get_running_loop().create_future()
+        self.answer = weakref.ref(answer)  # nobody but whoever waits for it holds it
+        await answer
+        await super().enforce(ended)
+        self.is_cut.set()
+
+
+async def test_a_cut_that_takes_long_goes_on_after_the_next_is_made(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_module, "_CUT_S", 0)
+    servers: Any = SlowServers()
+    delivery = Delivery(core_of(paper), servers, servers)
+    lost = await issued(paper)
+    fresh = await in_place_of(paper, lost)
+    assert await delivery.make(fresh, archive=False) is PROFILE
+    gc.collect()
+    answer = servers.answer()
+    assert answer is not None, "it is still asked"
+    answer.set_result(None)
+    await servers.is_cut.wait()
+    assert servers.seen == [fresh.id, [lost.id]]
 
 
 async def in_a_file(paper: Paper) -> Grant:
