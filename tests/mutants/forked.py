@@ -8,6 +8,7 @@ tests, share the changes: what one has noticed the others leave.
 import importlib
 import json
 import os
+import select
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +26,8 @@ _WHERE = "VPNBOT_MUTANTS_TRIED"
 _CHANGES = "changes.json"
 # Those that come past the fewest of the changes, before all others.
 _CLOSEST = 20
+# A test that is as long at it has been made to wait for ever; without a change it took a second.
+_HANGS_S = 60
 
 
 def prepare(folder: Path, root: Path, changes: Mapping[int, tuple[Point, Iterable[str]]]) -> None:
@@ -95,16 +98,14 @@ def _failing(items: Sequence[pytest.Item], function: FunctionType, code: CodeTyp
             status = _run(items, writing)
         os._exit(status)
     os.close(writing)
-    _, status = os.waitpid(pid, 0)
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)  # what the tests have left behind
-    # That may have the pipe open still, for a moment; what was written is in it.
-    os.set_blocking(reading, False)
-    begun = b""
-    with suppress(BlockingIOError):
-        begun = os.read(reading, len(items))
+    begun = 0
+    while select.select([reading], [], [], _HANGS_S)[0] and (said := os.read(reading, 1000)):
+        begun += len(said)
     os.close(reading)
-    return None if status == 0 else max(len(begun) - 1, 0)
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)  # also what the tests have left behind
+    _, status = os.waitpid(pid, 0)
+    return None if status == 0 else max(begun - 1, 0)
 
 
 def _run(items: Sequence[pytest.Item], writing: int) -> int:
