@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
 LINK := -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 
-PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # These start processes to kill them; what is measured there is known from elsewhere.
 STORMS := tests/crash tests/gate tests/torture
 
@@ -42,7 +42,7 @@ test: $(DEV_VENV)/ready
 # of the short ones, since whatever is measured takes longer. All beside each other, so that no core
 # waits for the last test of a part.
 test-all: $(DEV_VENV)/ready
-	$(MAKE) --no-print-directory --jobs=3 WORKERS=3 checks measured rest
+	$(MAKE) --no-print-directory --jobs=3 checks measured rest
 
 checks: lint types imports
 
@@ -59,12 +59,15 @@ imports: $(DEV_VENV)/ready
 unit: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python $(PYTEST) $(ARGS)
 
+measured: WORKERS = 3
 measured: $(DEV_VENV)/ready
 	rm -f .coverage .coverage.*
 	$(DEV_VENV)/bin/coverage run $(PYTEST) $(STORMS:%=--ignore=%)
 	$(DEV_VENV)/bin/coverage combine --quiet
 	$(DEV_VENV)/bin/coverage report
 
+# These wait the most.
+rest: WORKERS = 5
 rest: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python $(PYTEST) --rest
 

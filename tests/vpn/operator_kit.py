@@ -152,12 +152,12 @@ class Operator:
             issuers=[self.authority.certificate],
         )
 
-    async def live(self, *, timeout_s: float = 3, layout: Layout | None = None) -> LiveServer:
+    async def live(self, *, timeout_s: float = 20, layout: Layout | None = None) -> LiveServer:
         """The bot's view of the server, as it would come out of the database."""
         return self.live_with(layout or (await self.examine()).layout, timeout_s=timeout_s)
 
     def live_with(
-        self, layout: Layout, *, timeout_s: float = 3, known_end: datetime | None = None
+        self, layout: Layout, *, timeout_s: float = 20, known_end: datetime | None = None
     ) -> LiveServer:
         spec = make_server_spec(
             name="office",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hanging import PATIENCE_S
 from vpn.errors import ManagementError, ManagementGone, ManagementNonsense, ManagementSilent
 from vpn.host.local import LocalHost
 from vpn.layout import UnixSocket
@@ -41,7 +42,11 @@ Open = Callable[..., AsyncIterator[Management]]
 
 @asynccontextmanager
 async def answering(
-    folder: Path, answers: dict[str, str], *, greeting: str = GREETING, timeout_s: float = 5
+    folder: Path,
+    answers: dict[str, str],
+    *,
+    greeting: str = GREETING,
+    timeout_s: float = PATIENCE_S,
 ) -> AsyncIterator[Management]:
     """A conversation with a socket that has these answers, and closes at any other question."""
 
@@ -358,7 +363,7 @@ async def test_a_server_that_never_stops_is_not_listened_to(open_folder: Path, r
 
     async with saying(open_folder, talk):
         with pytest.raises(ManagementNonsense):
-            async with open_management(LocalHost(open_folder), most=512) as opened:
+            async with open_management(LocalHost(open_folder), PATIENCE_S, most=512) as opened:
                 await opened.status()
     assert said < 2_000_000
 
