@@ -79,6 +79,12 @@ async def test_a_reply_changes_its_message_or_is_a_new_one(desk: Desk) -> None:
     assert await desk.states() == {"done": 5}
 
 
+async def test_of_an_answer_that_stays_as_it_is_nothing_is_remembered(desk: Desk) -> None:
+    said: Payload = {"text": "one", "keyboard": [[{"text": "Help", "data": "help", "style": None}]]}
+    assert await desk.posts.reply(await desk.row(OutboxKind.REPLY, said)) == Done()
+    assert desk.server.person(BORIS).messages[-1].button("Help")
+
+
 async def test_a_card_is_remembered_and_brought_up_to_date(desk: Desk) -> None:
     request = await desk.paper.asked()
     await empty_outbox(desk)
