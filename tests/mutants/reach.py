@@ -73,18 +73,25 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[Non
         here.passed.update(before)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Called by pytest for all tests."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    """Called by pytest for all tests. What all of them share is still there when changes are tried.
+
+    Raises:
+        session.Failed: one fails without any change.
+    """
     global _began  # noqa: PLW0603
-    result = yield
+    for item, following in zip(session.items, session.items[1:] + session.items[:1], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
     _end()
     _began = ""
-    if not session.testsfailed:
-        for number in forked.try_all(_past):
-            for file in {item.location[0] for item in _past[number]}:
-                (_folder(_ROOT, file) / str(number)).touch()
-    return result
+    for number in forked.try_all(_past):
+        for file in {item.location[0] for item in _past[number]}:
+            (_folder(_ROOT, file) / str(number)).touch()
+    session._setupstate.teardown_exact(None)
+    return True
 
 
 def pytest_sessionfinish() -> None:
