@@ -5,7 +5,7 @@ any, and each says which of the changes it comes past (see `reach.py`); right af
 change is tried with those of its room's tests and the neighbours' (see `forked.py`). What they did
 not notice is made in a copy of the project, where whole files run that begin processes, or whose
 tests go on from one another: first those that name the changed module, then all others, the quick
-ones first. MUTANTS_SEED picks the same again, MUTANTS_WORKERS (2) says how many copies work beside
+ones first. MUTANTS_SEED picks the same again, MUTANTS_WORKERS (3) says how many copies work beside
 each other. A change that no test notices is printed, unless `harmless.txt` says in a line why it
 changes nothing that matters. Exit status 1 where less than 95 % of the others were noticed, or more
 than one in ten is called harmless.
@@ -170,7 +170,7 @@ def main() -> int:
     """Exit status 1 where too much goes unnoticed."""
     seed = int(os.environ.get("MUTANTS_SEED") or secrets.randbits(32))
     wanted = int(os.environ.get("MUTANTS") or 200)
-    workers = int(os.environ.get("MUTANTS_WORKERS") or 2)
+    workers = int(os.environ.get("MUTANTS_WORKERS") or 3)
     every = [(point, room) for room in ROOMS for point in _points(room)]
     chosen = dict(enumerate(random.Random(seed).sample(every, wanted), 1))
     harmless = _harmless()
