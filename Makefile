@@ -59,6 +59,7 @@ imports: $(DEV_VENV)/ready
 unit: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python $(PYTEST) $(ARGS)
 
+# Fewer than of the long ones beside them, which wait the most.
 measured: WORKERS = 3
 measured: $(DEV_VENV)/ready
 	rm -f .coverage .coverage.*
@@ -66,8 +67,6 @@ measured: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/coverage combine --quiet
 	$(DEV_VENV)/bin/coverage report
 
-# These wait the most.
-rest: WORKERS = 5
 rest: $(DEV_VENV)/ready
 	$(DEV_VENV)/bin/python $(PYTEST) --rest
 

@@ -5,6 +5,7 @@ That takes a second where a pytest of its own takes ten. Several such processes,
 tests, share the changes: what one has noticed the others leave.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -56,6 +57,8 @@ def try_all(past: Mapping[int, Sequence[pytest.Item]]) -> Iterator[int]:
     Args:
         past: the tests that come past each.
     """
+    gc.collect()
+    gc.freeze()  # or each fork would look through all that is there
     order, folder = os.environ[_WHERE][0], Path(os.environ[_WHERE][1:])
     root, listed = json.loads((folder / _CHANGES).read_text())
     many: dict[str, int] = {}
