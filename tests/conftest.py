@@ -8,6 +8,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def pytest_runtest_protocol() -> Iterator[None]:
         return (yield)
     finally:
         hanging.stop_watching()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Writes down what was measured: xdist gives a worker ten seconds to end, however busy."""
+    coverage = sys.modules.get("coverage")
+    if coverage and (measuring := coverage.Coverage.current()):
+        measuring.save()
 
 
 @pytest.hookimpl(trylast=True)  # after hypothesis, which marks what is tried with examples
