@@ -67,9 +67,9 @@ def pytest_runtest_protocol() -> Iterator[None]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_sessionfinish() -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Writes down what was measured: xdist gives a worker ten seconds to end, however busy."""
-    coverage = sys.modules.get("coverage")
+    coverage = sys.modules.get("coverage") if hasattr(session.config, "workerinput") else None
     if coverage and (measuring := coverage.Coverage.current()):
         measuring.save()
 
