@@ -9,16 +9,14 @@ _NOW = f"{__file__.removesuffix('tests/mutants/here.py')}.reached/now"
 
 # What this process came past; where tests run, in the test that runs.
 passed: set[int] = set()
+# Whether `reach.py` looks at them by itself after each test.
+reach_notes = False
 
 
 def here(number: int) -> None:
     """Says that whatever runs now comes past the change of this number."""
     if number not in passed and (reach_notes or tell(number)):
         passed.add(number)
-
-
-# Whether `reach.py` looks at `passed` by itself after each test.
-reach_notes = False
 
 
 def tell(number: int) -> bool:

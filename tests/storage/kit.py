@@ -32,6 +32,8 @@ from storage.transaction import Transaction
 # With microseconds, so that a lost digit shows; in no zone's summer time.
 NOW = datetime(2026, 3, 2, 9, 31, 27, 654_321, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+# What the database tells apart.
+INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
 

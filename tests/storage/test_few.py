@@ -1,7 +1,6 @@
 """Small tables: a change concerns the row that is meant, and no other."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from storage.clock_records import EndWarning
 from storage.database import Database
@@ -16,14 +15,13 @@ from tests.storage.kit import (
     BORIS,
     DAY,
     HOUR,
+    INSTANT,
     NOW,
     PARIS,
     add_grant,
     add_people,
     make_server,
 )
-
-INSTANT = timedelta(microseconds=1)
 
 
 async def test_a_role_is_one_account_s(database: Database) -> None:

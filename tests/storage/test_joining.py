@@ -1,7 +1,7 @@
 """Who asks to come in, is invited, is away, seems gone, or was taken off: each row by itself."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from storage.absences import Absence
@@ -22,9 +22,7 @@ from storage.pauses import PersonPause
 from storage.records import ChatId, OutboxKind, PostedMessage
 from storage.role_records import Role
 from storage.transaction import Transaction
-from tests.storage.kit import ANNA, BORIS, DAY, HOUR, NOW, add_people
-
-INSTANT = timedelta(microseconds=1)
+from tests.storage.kit import ANNA, BORIS, DAY, HOUR, INSTANT, NOW, add_people
 
 
 async def test_who_asks_to_come_in_is_answered_once(database: Database) -> None:

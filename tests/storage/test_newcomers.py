@@ -8,9 +8,8 @@ from sqlalchemy import insert
 from storage.database import Database
 from storage.name_tables import newcomers
 from storage.records import Person, UserId
-from tests.storage.kit import ANNA, BORIS, DAY, HOUR, NOW, add_people
+from tests.storage.kit import ANNA, BORIS, DAY, HOUR, INSTANT, NOW, add_people
 
-INSTANT = timedelta(microseconds=1)
 EVE, MAX = UserId(3001), UserId(3002)
 BLANK = "\u3164"
 

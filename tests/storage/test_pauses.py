@@ -1,7 +1,6 @@
 """Who is paused, and what their grants and the servers' lists still have to show."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from storage.database import Database
 from storage.pauses import PersonPause
@@ -13,6 +12,7 @@ from tests.storage.kit import (
     BORIS,
     DAY,
     HOUR,
+    INSTANT,
     NOW,
     PARIS,
     add_grant,
@@ -20,7 +20,6 @@ from tests.storage.kit import (
     make_server,
 )
 
-INSTANT = timedelta(microseconds=1)
 ANNAS = PersonPause(ANNA, NOW + HOUR, NOW + DAY, "telegram:7", "Olga")
 BORISS = PersonPause(BORIS, NOW, None, "telegram:7", "Olga")
 

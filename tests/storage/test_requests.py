@@ -12,9 +12,19 @@ from storage.pauses import PersonPause
 from storage.records import Request, RequestId, RequestState, UserId, Verdict
 from storage.request_notes import RequestNotes
 from storage.transaction import Transaction
-from tests.storage.kit import ANNA, BERLIN, BORIS, DAY, HOUR, NOW, PARIS, add_people, add_request
+from tests.storage.kit import (
+    ANNA,
+    BERLIN,
+    BORIS,
+    DAY,
+    HOUR,
+    INSTANT,
+    NOW,
+    PARIS,
+    add_people,
+    add_request,
+)
 
-INSTANT = timedelta(microseconds=1)
 OVER = [RequestState.APPROVED, RequestState.DENIED, RequestState.CANCELLED, RequestState.EXPIRED]
 AFTER = {
     Verdict.APPROVE: RequestState.APPROVED,

@@ -42,7 +42,7 @@ KINDS: tuple[FaultKind, ...] = (
 # All kinds together hit one call in five.
 _SHARE = 0.2
 _EACH = 1 - (1 - _SHARE) ** (1 / len(KINDS))
-# A start in this weather; `Company.start` has a little more patience.
+# A start in this weather; `Company.start` has more patience.
 _START_S = 15.0
 _FLOOD_LOOK_S = 0.2
 FATES = ("kept", "kept", "denied", "disputed", "renewed", "revoked", "expired")

@@ -35,14 +35,9 @@ _LISTENS = "0A"
 
 def clock_findings(shown: datetime | None, now: datetime) -> list[Finding]:
     """Whether the server's clock differs, by how much, and what that does."""
-    if shown is None:
+    if shown is None or abs(shown - now) <= SAME:
         return []
-    if shown - now > SAME:
-        direction = "ahead of"
-    elif now - shown > SAME:
-        direction = "behind"
-    else:
-        return []
+    direction = "ahead of" if shown > now else "behind"
     refuses = now - CRL_BACKDATE > shown or shown > now + CRL_LIFETIME - _OLDEST_LIST
     effect = ", so far that it lets nobody in" if refuses else ""
     detail = (

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.access.case import Chance, Rules
+from bot.core import Core
+from bot.process.clock import since_boot, utc_now
 from tests.bot.access import kit
 from tests.bot.access.kit import Paper
 from tests.bot.chat import posting as posts
@@ -45,3 +48,11 @@ async def paper(template: Path, tmp_path: Path) -> AsyncIterator[Paper]:
     await made.add_server(kit.PARIS, "10.9.0.0/29")
     yield made
     await made.database.close()
+
+
+@pytest.fixture
+async def core(template: Path, tmp_path: Path) -> AsyncIterator[Core]:
+    database = await open_copy(template, tmp_path)
+    rules = Rules(default_duration=3600, max_duration=3600, request_ttl=3600)
+    yield Core(database, rules, Chance(serial=str, code=str, token=str), utc_now, since_boot)
+    await database.close()
