@@ -111,7 +111,7 @@ class Sender:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is being sent, or due."""
+        """Whether anything is being sent, or due, as far as is known here."""
         return bool(self._tasks) or self._wake.is_set()
 
     def wake(self) -> None:
