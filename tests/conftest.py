@@ -45,6 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("ours")
+    if hasattr(config, "workerinput"):
+        # A worker is measured, and not what its tests start: half as long again, for what is known.
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
     stderr = os.fdopen(os.dup(2), "w")  # a test's own is captured, and lost with the process
 
     def give_up(*_: object) -> None:
