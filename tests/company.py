@@ -16,7 +16,6 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
@@ -58,16 +57,15 @@ _CHEAP = 10
 
 
 # Measuring a command's coverage takes as long as the command itself, and there are a thousand.
-_MEASURED_OF_A_KIND = 2
-_measured: Counter[tuple[str, ...]] = Counter()
+_measured: set[tuple[str, ...]] = set()
 
 
 def measured(*arguments: str) -> dict[str, str]:
-    """What makes a program of ours measure its coverage: for the first few of each command."""
+    """What makes a program of ours measure its coverage: for the first of each command."""
     kind = arguments[:2]
-    _measured[kind] += 1
-    if _measured[kind] > _MEASURED_OF_A_KIND:
+    if kind in _measured:
         return {}
+    _measured.add(kind)
     return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 

@@ -45,9 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("ours")
-    if hasattr(config, "workerinput"):
-        # A worker is measured, and not what its tests start: half as long again, for what is known.
-        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
     stderr = os.fdopen(os.dup(2), "w")  # a test's own is captured, and lost with the process
 
     def give_up(*_: object) -> None:
@@ -79,6 +76,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)  # after hypothesis, which marks what is tried with examples
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    waiting = {item.path for item in items if item.get_closest_marker("waits")}
+    items.sort(key=lambda item: item.path not in waiting)
     if config.getoption("--long"):
         return
     # Tests that share a company go on from what the ones before have left.
@@ -94,6 +93,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = filter(is_wanted, items)
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: it is looked through no more for what nobody needs."""
+    gc.collect()
+    gc.freeze()
 
 
 def shares(item: pytest.Item) -> bool:

@@ -44,7 +44,7 @@ ccd-exclusive
 management management.sock unix
 """
 # A story, the first step that is tried by default, and the distance to the next ones.
-_STORIES = ((APPROVE, 1, 3), (REVOKE, 1, 1), (PAUSE, 3, 4), (RENEW, 3, 7))
+_STORIES = ((APPROVE, 1, 3), (REVOKE, 1, 2), (PAUSE, 3, 4), (RENEW, 3, 7))
 
 
 @asynccontextmanager
@@ -86,7 +86,7 @@ async def adopted(folders: Iterator[Path], exhaustive: bool) -> AsyncIterator[li
 async def test_killed_at_a_step(
     adopted: list[Stage], story: Story, first: int, stride: int, exhaustive: bool
 ) -> None:
-    """Until a story is over before its step comes; every step of a revocation."""
+    """Until a story is over before its step comes."""
     numbers = count(1, 1) if exhaustive else count(first, stride)
     deaths = await play(adopted, story, ((number,) for number in numbers))
     # Each of these stories has more steps than this.

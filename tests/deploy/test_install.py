@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 # Each makes an environment of its own.
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.waits]
 
 ROOT = Path(__file__).parents[2]
 # What a checkout has that is installed, or that installs it.

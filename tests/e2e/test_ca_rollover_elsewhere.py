@@ -29,6 +29,7 @@ from vpn.deploy import CLOCK_TICK_S
 
 pytestmark = [
     pytest.mark.long,
+    pytest.mark.waits,
     pytest.mark.skipif(lab_missing() is not None, reason=lab_missing() or ""),
     NEEDS_EASYRSA,
     NEEDS_SSHD,

@@ -10,7 +10,7 @@ import pytest
 from tests.elsewhere import far_company
 from tests.sshd import NEEDS_SSHD
 
-pytestmark = [NEEDS_SSHD, pytest.mark.long]
+pytestmark = [NEEDS_SSHD, pytest.mark.long, pytest.mark.waits]
 
 
 async def test_a_hung_management_socket_delays_nobody(folder: Path) -> None:

@@ -8,7 +8,7 @@ from tests.company import Company, company_with_openvpn, until
 from tests.folders import open_folder
 
 _MISSING = lab_missing()
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.waits]
 
 
 def states(company: Company) -> list[str]:

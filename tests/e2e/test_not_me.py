@@ -14,7 +14,7 @@ from tests.company import BORIS, CLARA, PASSPHRASE, Company, company_with_openvp
 from tests.folders import open_folder
 
 _MISSING = lab_missing()
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.waits]
 
 HOME, CAFE = "192.0.2.2", "192.0.2.3"
 

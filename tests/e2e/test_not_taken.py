@@ -8,7 +8,7 @@ from demo.testing import PersonChat
 from tests.company import Company, until
 from tests.crash.outcome import documents
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.waits]
 
 _ALWAYS = 10_000
 # Five tries, one, two, four, … seconds apart.

@@ -12,7 +12,7 @@ from tests.company import ANNA, Company, company_with_openvpn, company_with_stan
 from tests.folders import open_folder
 
 _MISSING = lab_missing()
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.waits]
 
 
 def grants(company: Company) -> list[tuple[str, str | None]]:

@@ -44,6 +44,7 @@ def tls_keys(profile: str) -> list[str]:
 
 @NEEDS_LAB
 @pytest.mark.long
+@pytest.mark.waits
 async def test_a_client_takes_the_second_server_where_the_first_is_dead(folder: Path) -> None:
     """With a tls key of its own on each; an unapproved third one refuses it."""
     async with company_with_openvpn(folder) as (company, lab):

@@ -39,8 +39,10 @@ from tests.mutants.reach import reached
 ROOT = Path(__file__).resolve().parents[2]
 HARMLESS = Path(__file__).with_name("harmless.txt")
 _COPIED = ("bot", "demo", "deploy", "docs", "pki", "storage", "tests", "vpn", "pyproject.toml")
-# What waits in a test gives up after 60 s. Only what waits for ever takes as long as these.
-_TEST_HANGS_S = 180
+# A test that takes so much longer than its whole file without the change waits for ever.
+_TIMES_LONGER = 3
+_AT_LEAST_S = 60
+# Only what waits for ever takes as long.
 _HANGS_S = 1800
 _NOTICED_AT_LEAST = 0.95
 _HARMLESS_AT_MOST = 0.10
@@ -290,7 +292,9 @@ def _noticed_by(copy: Path, point: Point, seconds: Mapping[str, float]) -> str |
         for files in _by_likelihood(copy, point.path, seconds):
             tests, failed_before = list(files), ""
             while tests:
-                status, said = _pytest(copy, tests)
+                longest = max(seconds[test] for test in tests)
+                hangs_s = int(_AT_LEAST_S + _TIMES_LONGER * longest)
+                status, said = _pytest(copy, tests, hangs_s=hangs_s)
                 if status == pytest.ExitCode.USAGE_ERROR:
                     # Nothing can be imported any more; or there is no such test.
                     assert "ImportError while loading conftest" in said, said
@@ -343,12 +347,17 @@ def _pytest(
     root: Path,
     tests: Sequence[str],
     *options: str,
+    hangs_s: int = _HANGS_S,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[int, str]:
-    """Its exit status, and what it said."""
+    """Its exit status, and what it said.
+
+    Args:
+        hangs_s: a test that takes as long has failed.
+    """
     command = (
         *(sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no"),
-        *("-p", "no:cacheprovider", "-o", f"faulthandler_timeout={_TEST_HANGS_S}"),
+        *("-p", "no:cacheprovider", "-o", f"faulthandler_timeout={hangs_s}"),
         *("-o", "faulthandler_exit_on_timeout=true"),
     )
     # A file, since a pipe stays open for whatever a test leaves behind.
