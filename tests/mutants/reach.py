@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -85,6 +86,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.shouldfail:
             raise session.Failed(session.shouldfail)
+    # Whatever the last test shares with the first is not shared by all that are tried next.
+    session._setupstate.teardown_exact(cast("pytest.Item", session))
     _end()
     _began = ""
     for number in forked.try_all(_past):
