@@ -10,6 +10,7 @@ import pytest
 from telegram.error import ChatMigrated, RetryAfter
 
 from bot.access.case import Chance, Rules
+from bot.chat import sender as sender_module
 from bot.chat.outcomes import failure_at_telegram
 from bot.chat.sender import Handling, Sender
 from bot.core import Core
@@ -261,6 +262,32 @@ async def test_what_a_process_left_behind_is_taken_up(core: Core, is_known: bool
     async with core.database.reading() as tx:
         left = [item.kind for item in await tx.outbox.sending()]
     assert left == ([] if is_known else [OutboxKind.RECEIPT])
+
+
+async def test_what_is_cut_off_has_ended_when_the_sender_has(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after it the database is closed, under whatever still runs."""
+    monkeypatch.setattr(sender_module, "_GRACE_S", 0)
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def hangs(_item: OutboxItem) -> Done:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.02)
+            ended.set()
+        return Done()
+
+    await put(core, OutboxKind.NOTICE, [ANNA])
+    handlings = {OutboxKind.NOTICE: Handling(hangs)}
+    sender = Sender(core, handlings, failure_of=failure_at_telegram)
+    running = asyncio.create_task(sender.run())
+    await begun.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert ended.is_set()
 
 
 async def test_a_pile_for_one_chat_starves_no_other(core: Core) -> None:
