@@ -247,6 +247,11 @@ async def test_which_other_servers_it_would_open(paper: Paper) -> None:
     assert opens not in (await card(paper, denied))[0]
 
 
+async def test_where_one_decides_nobody_is_counted(paper: Paper) -> None:
+    text, _ = await card(paper, await paper.asked())
+    assert said(words.CARD_NEEDS, count=1) not in text
+
+
 async def test_who_has_agreed_where_two_have_to(paper: Paper) -> None:
     paper.approvals = 2
     request = await paper.asked()

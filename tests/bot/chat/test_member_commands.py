@@ -203,3 +203,13 @@ async def test_what_lasts_for_less_says_so_once_there_is_a_longer_one(desk: Desk
     await desk.new()
     [said] = await desk.says(ANNA, "/myvpn")
     assert said.count(time_words.MY_UNTIL_USED) == 1
+
+
+async def test_what_was_given_to_another_account_says_to_which(desk: Desk) -> None:
+    await desk.gate.gives(ANNA, "berlin")
+    await desk.allow(EVE)
+    await desk.gate.link(EVE, same_as=ANNA)
+    await desk.new()
+    account = fill(words.MY_OTHER_ACCOUNT, name=f"P{ANNA}")
+    assert account in "\n".join(await desk.says(EVE, "/myvpn"))
+    assert account not in "\n".join(await desk.says(ANNA, "/myvpn"))

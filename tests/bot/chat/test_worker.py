@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -126,6 +127,23 @@ async def test_who_blocks_the_bot_is_known_not_to_be_reached(desk: Desk, status:
         anna = await tx.people.get(UserId(ANNA))
     assert anna is not None
     assert (anna.reachable, anna.username) == (True, f"u{ANNA}")
+
+
+@pytest.mark.parametrize("is_private", [True, False])
+async def test_only_who_writes_in_private_can_be_written_to(desk: Desk, is_private: bool) -> None:
+    async with desk.gate.database.writing() as tx:
+        await tx.people.set_reachable(UserId(BORIS), reachable=False)
+    core = desk.gate.worker._core
+    rules = replace(core.rules, cards_group=updates.GROUP["id"])
+    desk.gate.worker._core = replace(core, rules=rules)
+    tap = updates.tap(BORIS, "ap:7")
+    if not is_private:
+        tap["message"]["chat"] = updates.GROUP
+    await desk._takes({"callback_query": tap})
+    async with desk.gate.database.reading() as tx:
+        boris = await tx.people.get(UserId(BORIS))
+    assert boris is not None
+    assert (boris.reachable, boris.username) == (is_private, f"u{BORIS}")
 
 
 @pytest.mark.parametrize(("said", "known_as"), [("Boris", "Boris"), ("\u202e", str(BORIS))])

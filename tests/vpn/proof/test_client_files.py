@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.vpn.kit import NETWORK
+from tests.vpn.operator_kit import USUAL, Operator
 from vpn.host.local import LocalHost
 from vpn.layout import DEPLOYED, Layout, NamedBy
 from vpn.proof.client_files import COMMENT, client_file, client_files
-from vpn.values import Pushed
+from vpn.values import CommonName, Pushed
 
 ADDRESS = IPv4Address("10.77.0.5")
 OWN = "ifconfig-push 10.77.0.5 255.255.252.0\n"
@@ -79,3 +80,14 @@ async def test_no_file_tells_of_a_client_where_there_is_no_folder_or_another_nam
     assert await client_files(host, LOCKED) == ("anna",)
     assert await client_files(host, replace(LOCKED, ccd=None)) == ()
     assert await client_files(host, replace(LOCKED, named_by=NamedBy.USER_NAME)) == ()
+
+
+async def test_a_file_that_is_needed_no_more_goes_when_somebody_is_let_in(tmp_path: Path) -> None:
+    """Where the server's pool gives the addresses now, an old one would still be given."""
+    operator = Operator(tmp_path / "office", USUAL + "crl-verify crl.pem\nclient-config-dir ccd\n")
+    anna = CommonName("anna-k7f3qz2m")
+    operator.write(f"ccd/{anna}", OWN)
+    live = await operator.live()
+    await live.admit(anna, None)
+    assert await client_files(live.host, live.layout) == ()
+    await live.admit(anna, None)
