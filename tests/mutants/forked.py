@@ -51,12 +51,14 @@ def noticed(folder: Path) -> dict[int, str]:
     return {int(path.name): path.read_text() for path in folder.iterdir() if path.name.isdecimal()}
 
 
-def try_all(past: Mapping[int, Sequence[pytest.Item]]) -> Iterator[int]:
-    """Tries each change; gives those that can't be tried so.
+def try_all(past: Mapping[int, Sequence[pytest.Item]]) -> Iterator[tuple[int, pytest.Item]]:
+    """Tries each change; gives each with the tests that can't be asked so.
 
     Args:
         past: the tests that come past each.
     """
+    # They fail in a fork without any change, too.
+    unfit: set[pytest.Item] = set()
     gc.collect()
     gc.freeze()  # or each fork would look through all that is there
     order, folder = os.environ[_WHERE][0], Path(os.environ[_WHERE][1:])
@@ -67,26 +69,27 @@ def try_all(past: Mapping[int, Sequence[pytest.Item]]) -> Iterator[int]:
     for text, (fields, files) in sorted(listed.items(), reverse=order == "-"):
         point = Point(**fields | {key: tuple(fields[key]) for key in ("node", "span")})
         items = [item for item in past.get(int(text), ()) if item.location[0] in files]
-        if (function := _function(point)) is None:
-            yield int(text)
-            continue
-        code = _code_of(point.applied((Path(root) / point.path).read_text()), function)
-        if code is None:
-            yield int(text)
+        function = _function(point)
+        source = (Path(root) / point.path).read_text()
+        code = function and _code_of(point.applied(source), function)
+        if function is None or code is None:
+            yield from ((int(text), item) for item in items)
             continue
         closest = sorted(items, key=lambda item: many[item.nodeid])[:_CLOSEST]
-        items = [item for item in items if item in closest] + [
-            item for item in items if item not in closest
-        ]
+        in_turn = sorted(items, key=lambda item: item not in closest)
+        left = [item for item in in_turn if item not in unfit]
         verdict = folder / text
-        while items and not verdict.exists():
-            failed = _failing(items, function, code)
+        while left and not verdict.exists():
+            failed = _failing(left, function, code)
             if failed is None:
                 break
-            # They may fail by themselves when they run again.
-            if _failing(items[: failed + 1], function, function.__code__) is None:
-                verdict.write_text(f"FAILED {items[failed].nodeid}")
-            items = items[failed + 1 :]
+            without = _failing(left[: failed + 1], function, function.__code__)
+            if without is None:
+                verdict.write_text(f"FAILED {left[failed].nodeid}")
+            else:
+                unfit.add(left[without])
+            left = left[failed + 1 :]
+        yield from ((int(text), item) for item in items if item in unfit)
 
 
 def _failing(items: Sequence[pytest.Item], function: FunctionType, code: CodeType) -> int | None:

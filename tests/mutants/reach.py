@@ -90,9 +90,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     session._setupstate.teardown_exact(cast("pytest.Item", session))
     _end()
     _began = ""
-    for number in forked.try_all(_past):
-        for file in {item.location[0] for item in _past[number]}:
-            (_folder(_ROOT, file) / str(number)).touch()
+    for number, item in forked.try_all(_past):
+        (_folder(_ROOT, item.location[0]) / str(number)).touch()
     session._setupstate.teardown_exact(None)
     return True
 
