@@ -57,8 +57,8 @@ def try_all(past: Mapping[int, Sequence[pytest.Item]]) -> Iterator[tuple[int, py
     Args:
         past: the tests that come past each.
     """
-    # They fail in a fork without any change, too.
-    unfit: set[pytest.Item] = set()
+    # Files with a test that fails in a fork without any change, too.
+    unfit: set[str] = set()
     gc.collect()
     gc.freeze()  # or each fork would look through all that is there
     order, folder = os.environ[_WHERE][0], Path(os.environ[_WHERE][1:])
@@ -77,7 +77,7 @@ def try_all(past: Mapping[int, Sequence[pytest.Item]]) -> Iterator[tuple[int, py
             continue
         closest = sorted(items, key=lambda item: many[item.nodeid])[:_CLOSEST]
         in_turn = sorted(items, key=lambda item: item not in closest)
-        left = [item for item in in_turn if item not in unfit]
+        left = [item for item in in_turn if item.location[0] not in unfit]
         verdict = folder / text
         while left and not verdict.exists():
             failed = _failing(left, function, code)
@@ -87,9 +87,9 @@ def try_all(past: Mapping[int, Sequence[pytest.Item]]) -> Iterator[tuple[int, py
             if without is None:
                 verdict.write_text(f"FAILED {left[failed].nodeid}")
             else:
-                unfit.add(left[without])
-            left = left[failed + 1 :]
-        yield from ((int(text), item) for item in items if item in unfit)
+                unfit.add(left[without].location[0])
+            left = [item for item in left[failed + 1 :] if item.location[0] not in unfit]
+        yield from ((int(text), item) for item in items if item.location[0] in unfit)
 
 
 def _failing(items: Sequence[pytest.Item], function: FunctionType, code: CodeType) -> int | None:
