@@ -1,6 +1,7 @@
 """What is typed and tapped, as the real worker answers it on a real database."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.access import people
@@ -36,6 +37,15 @@ class Desk:
 
     async def taps(self, who: int, data: str) -> list[str]:
         return await self._takes({"callback_query": updates.tap(who, data)})
+
+    async def taps_in_group(self, who: int, data: str) -> list[str]:
+        """On a card that the group of the admins holds."""
+        core = self.gate.worker._core
+        rules = replace(core.rules, cards_group=updates.GROUP["id"])
+        self.gate.worker._core = replace(core, rules=rules)
+        tap = updates.tap(who, data)
+        tap["message"]["chat"] = updates.GROUP
+        return await self._takes({"callback_query": tap})
 
     async def pops_up(self, who: int, data: str) -> str:
         """A tap, and what is said beside the button."""

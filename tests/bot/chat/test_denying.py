@@ -8,6 +8,7 @@ from bot.texts import questions as asking
 from bot.texts import requests as request_words
 from storage.records import ChatId, OutboxKind, PostedMessage, RequestId, RequestState, UserId
 from tests.bot.chat.desk import ANNA, BORIS, CLARA, DAY, EVE, Desk
+from tests.gate import updates
 
 MESSAGE = 5  # what every tap of the desk is on
 
@@ -51,6 +52,16 @@ async def test_the_reasons_are_below_the_card(desk: Desk) -> None:
     assert await desk.taps(CLARA, "dw:1") == ["edit_card"]
     assert "notice" in await desk.taps(BORIS, "ud:1")
     assert await reason(desk) == (None, None)
+
+
+@pytest.mark.usefixtures("asked")
+async def test_they_are_where_the_card_was_tapped(desk: Desk) -> None:
+    await desk.taps(BORIS, "dw:1")
+    await desk.taps_in_group(BORIS, "dw:1")
+    async with desk.gate.database.reading() as tx:
+        *_, private, in_group = await tx.outbox.due(desk.gate.now, 1000)
+    assert (private.chat_id, private.payload["edit"]) == (BORIS, MESSAGE)
+    assert (in_group.chat_id, in_group.payload["edit"]) == (updates.GROUP["id"], MESSAGE)
 
 
 @pytest.mark.long

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -133,13 +132,7 @@ async def test_who_blocks_the_bot_is_known_not_to_be_reached(desk: Desk, status:
 async def test_only_who_writes_in_private_can_be_written_to(desk: Desk, is_private: bool) -> None:
     async with desk.gate.database.writing() as tx:
         await tx.people.set_reachable(UserId(BORIS), reachable=False)
-    core = desk.gate.worker._core
-    rules = replace(core.rules, cards_group=updates.GROUP["id"])
-    desk.gate.worker._core = replace(core, rules=rules)
-    tap = updates.tap(BORIS, "ap:7")
-    if not is_private:
-        tap["message"]["chat"] = updates.GROUP
-    await desk._takes({"callback_query": tap})
+    await (desk.taps if is_private else desk.taps_in_group)(BORIS, "ap:7")
     async with desk.gate.database.reading() as tx:
         boris = await tx.people.get(UserId(BORIS))
     assert boris is not None
