@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """How many examples hypothesis tries where a test does not say; no machine is too slow."""
+    gc.disable()  # whatever is collected stays
     settings.register_profile(
         "ours",
         deadline=None,
@@ -99,6 +100,7 @@ def pytest_collection_finish() -> None:
     """What is there now stays: it is looked through no more for what nobody needs."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def shares(item: pytest.Item) -> bool:

@@ -6,6 +6,7 @@ What the log says is left out, and what other programs say.
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,15 +37,13 @@ _PROMISED = re.compile(
 )
 
 
-def _sources() -> Iterator[tuple[str, ast.Module]]:
-    for room in _ROOMS:
-        for path in sorted((_ROOT / room).rglob("*.py")):
-            name = str(path.relative_to(_ROOT))
-            if name not in _NOT_OURS:
-                yield name, ast.parse(path.read_text())
-
-
-SOURCES = dict(_sources())
+@cache
+def _sources() -> dict[str, ast.Module]:
+    files = [path for room in _ROOMS for path in sorted((_ROOT / room).rglob("*.py"))]
+    named = {str(path.relative_to(_ROOT)): path for path in files}
+    return {
+        name: ast.parse(path.read_text()) for name, path in named.items() if name not in _NOT_OURS
+    }
 
 
 def _said(tree: ast.Module) -> Iterator[str]:
@@ -65,7 +64,7 @@ def _said(tree: ast.Module) -> Iterator[str]:
 def test_we_talk_as_people_do(room: str) -> None:
     stiff = [
         (name, text)
-        for name, tree in SOURCES.items()
+        for name, tree in _sources().items()
         if name.startswith(f"{room}/")
         for text in _said(tree)
         if _STIFF.search(text)
@@ -76,7 +75,7 @@ def test_we_talk_as_people_do(room: str) -> None:
 def test_nobody_is_said_to_know_what_has_yet_to_be_sent() -> None:
     found = [
         (name, text)
-        for name, tree in SOURCES.items()
+        for name, tree in _sources().items()
         if name.startswith("bot/texts/")
         for text in _said(tree)
         if _PROMISED.search(text)
@@ -97,7 +96,7 @@ _OF_THE_CHAT = {"bot/cli/tour.py", "storage/name_keys.py"}
 def test_a_terminal_has_the_apostrophe_of_a_keyboard() -> None:
     found = [
         (name, text)
-        for name, tree in SOURCES.items()
+        for name, tree in _sources().items()
         if _TERMINALS.match(name) and name not in _OF_THE_CHAT
         for text in _said(tree)
         if "’" in text
@@ -116,7 +115,7 @@ def test_what_the_chat_says_too_is_made_straight() -> None:
     said = plain("{name}’s list isn’t in {path}.", name="O’Hara", path="/srv/o’hara")
     assert said == "O’Hara's list isn't in /srv/o’hara."
     assert plain_in_chat("It isn’t {name}’s.", name="O’Hara") == "It isn’t O’Hara’s."
-    users = {name for name, tree in SOURCES.items() if "plain_in_chat" in ast.dump(tree)}
+    users = {name for name, tree in _sources().items() if "plain_in_chat" in ast.dump(tree)}
     assert not [name for name in users if name.startswith(("bot/cli/", "bot/health/"))]
 
 
@@ -177,7 +176,7 @@ def test_no_text_is_put_into_the_middle_of_another() -> None:
     """Each case has a whole sentence, which another language may order as it likes."""
     found = {
         text
-        for name, tree in SOURCES.items()
+        for name, tree in _sources().items()
         if name.startswith("bot/")
         for text in _put_into_others(tree)
     }
