@@ -15,16 +15,14 @@ from playwright.async_api import (
     Locator,
     Page,
     ViewportSize,
-    async_playwright,
     expect,
 )
 
 from demo.people import DemoPerson
 from demo.server import DemoServer
+from tests.chromium import PATIENCE_MS, chromium
 
-# Only a page that hangs takes as long.
-BROWSER_PATIENCE_MS = 60_000
-expect.set_options(timeout=BROWSER_PATIENCE_MS)
+expect.set_options(timeout=PATIENCE_MS)
 
 TOKEN = "4242:test-token"
 ALICE, BOB, CAROL = 11, 12, 13
@@ -137,22 +135,14 @@ async def bot(server: DemoServer) -> AsyncIterator[telegram.Bot]:
 
 # --- the page in a browser
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 WIDE: ViewportSize = {"width": 1400, "height": 860}
 NARROW: ViewportSize = {"width": 390, "height": 800}
-needs_chromium = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    async with chromium() as running:
         yield running
-        await running.close()
 
 
 @pytest.fixture
@@ -170,7 +160,7 @@ async def opened(
     browser: Browser, server: DemoServer, size: ViewportSize, problems: list[str]
 ) -> Page:
     context = await browser.new_context(viewport=size)
-    context.set_default_timeout(BROWSER_PATIENCE_MS)
+    context.set_default_timeout(PATIENCE_MS)
     # What a first visit shows lies over the chats.
     await context.add_init_script("localStorage.setItem('what-to-try-seen', 'yes')")
     page = await context.new_page()

@@ -9,8 +9,9 @@ from playwright.async_api import Browser, Page, expect
 from demo.api.events import DeviceState
 from demo.errors import LabRefused
 from demo.server import DemoServer
+from tests.chromium import needs_chromium
 
-from .conftest import ALICE, BOB, CAROL, WIDE, Api, chat, needs_chromium
+from .conftest import ALICE, BOB, CAROL, WIDE, Api, chat
 
 KEYS = telegram.InlineKeyboardMarkup(
     [

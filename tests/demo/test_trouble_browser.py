@@ -8,8 +8,9 @@ from playwright.async_api import Locator, Page, expect
 
 from demo.server import DemoServer
 from demo.trouble import Setting, TroubleKind
+from tests.chromium import needs_chromium
 
-from .conftest import ALICE, CAROL, Api, chat, needs_chromium
+from .conftest import ALICE, CAROL, Api, chat
 
 pytestmark = needs_chromium
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from bot import limits
 from demo.people import DemoPerson
 from demo.testing import Button, DemoMessage, PersonChat
 from tests.bot.reading import LONGEST
+from tests.chromium import PATIENCE_MS, chromium, needs_chromium
 from tests.company import BORIS, CLARA, Company, company_with_stand_in, until
-from tests.demo.conftest import ARGUMENTS, BROWSER_PATIENCE_MS, CHROMIUM, needs_chromium
 from tests.e2e.test_words import unfolded
 from tests.gate import updates
 
@@ -511,10 +511,9 @@ async def test_all_of_it_can_be_read_on_the_page(
     company: Company, width: tuple[int, int], tmp_path: Path
 ) -> None:
     problems: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    async with chromium() as browser:
         page = await browser.new_page(viewport={"width": width[0], "height": width[1]})
-        page.set_default_timeout(BROWSER_PATIENCE_MS)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: problems.append(str(error)))
         await page.add_init_script("localStorage.setItem('what-to-try-seen', 'yes')")
         await page.goto(company.telegram.url)
@@ -523,7 +522,6 @@ async def test_all_of_it_can_be_read_on_the_page(
             await pick(page, person)
             problems += await page.evaluate(LOOK)
             await page.screenshot(path=tmp_path / f"{width[0]}-{person.id}.png")
-        await browser.close()
     assert problems == []
 
 

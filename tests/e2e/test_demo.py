@@ -12,23 +12,17 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from demo.lab.elsewhere import elsewhere_missing
 from demo.lab.network import lab_missing
+from tests.chromium import PATIENCE_MS, chromium, needs_chromium
 from tests.company import PASSPHRASE, until
-from tests.demo.conftest import BROWSER_PATIENCE_MS
 from tests.forks import VPNBOT
 from vpn.configuration.connect_rules import check_profile
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-BROWSER = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed")
 WIDE: ViewportSize = {"width": 1400, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 ANNA, EMIL, BORIS, CLARA = 1001, 1002, 2001, 2002
@@ -84,10 +78,8 @@ async def demo(module_folder: Path, tour: Process) -> AsyncIterator[Demo]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    async with chromium() as running:
         yield running
-        await running.close()
 
 
 @pytest.mark.long
@@ -98,7 +90,7 @@ async def test_the_first_line_is_the_address(demo: Demo) -> None:
 
 async def opened(browser: Browser, demo: Demo, size: ViewportSize, problems: list[str]) -> Page:
     page = await browser.new_page(viewport=size)
-    page.set_default_timeout(BROWSER_PATIENCE_MS)
+    page.set_default_timeout(PATIENCE_MS)
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
     # What a first visit shows lies over the chats.
@@ -142,7 +134,7 @@ class Chat:
         return self.box.locator(".message.theirs").last
 
 
-@BROWSER
+@needs_chromium
 @pytest.mark.parametrize(
     "size",
     [pytest.param(WIDE, id="wide"), pytest.param(NARROW, id="narrow", marks=pytest.mark.long)],
