@@ -132,6 +132,7 @@ def test_the_work_for_a_guess_is_that_of_age(sealed: bytes) -> None:
     assert int(sealed.split(b"\n")[1].split(b" ")[3]) >= 15
 
 
+@pytest.mark.long
 def test_its_tar_is_one_that_every_tar_reads(sealed: bytes) -> None:
     plain = pyrage.passphrase.decrypt(sealed, SECRET)
     with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as tar:
@@ -174,6 +175,7 @@ def test_more_at_its_end() -> None:
     refused(BY_HAND + b"x", NAME)
 
 
+@pytest.mark.long
 def test_another_passphrase(sealed: bytes) -> None:
     refused(sealed, "The passphrase doesn't open", secret="horse battery staple")
 

@@ -69,6 +69,7 @@ async def test_what_takes_back_what_the_server_demands(tmp_path: Path, line: str
         await made(tmp_path, template, settings=OFFICE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "line",
     [
@@ -129,6 +130,7 @@ async def test_another_remote(tmp_path: Path, remote: str) -> None:
 # --- what OpenVPN Connect refuses -----------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

@@ -20,6 +20,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "server"),
     [
@@ -52,6 +53,7 @@ async def test_what_the_server_does_not_expect(tmp_path: Path, line: str, server
         await made(tmp_path, f"{{{{ directives }}}}\n\n{line}\n{BLOCKS}", settings=SETTINGS[server])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "server"),
     [

@@ -75,6 +75,7 @@ async def test_the_least_that_is_taken(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "lines",
     [

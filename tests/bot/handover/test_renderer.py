@@ -173,6 +173,7 @@ async def test_several_texts_come_in_their_order(tmp_path: Path) -> None:
 # --- which line a line comes from -----------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("source", "lines"),
     [

@@ -73,6 +73,7 @@ async def test_pythons_inner_life(tmp_path: Path, expression: str, attribute: st
     assert not mark.exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tag", ["include", "import", "extends"])
 @pytest.mark.parametrize(
     "name", ["../secret", "parts/../../secret", "/etc/passwd", "link", "links/secret", "parts", "."]
