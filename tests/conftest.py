@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,7 +79,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)  # after hypothesis, which marks what is tried with examples
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     waiting = {item.path for item in items if item.get_closest_marker("waits")}
-    items.sort(key=lambda item: item.path not in waiting)
+    at = _spread(items)
+    items.sort(key=lambda item: (item.path not in waiting, at[item.path]))
     if config.getoption("--long"):
         return
     # Tests that share a company go on from what the ones before have left.
@@ -94,6 +96,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = filter(is_wanted, items)
+
+
+def _spread(items: list[pytest.Item]) -> dict[Path, float]:
+    """When each file begins, each room's over the whole run: some wait while others compute."""
+    rooms: dict[str, dict[Path, None]] = defaultdict(dict)
+    for item in items:
+        rooms[_room(item)][item.path] = None
+    return {
+        path: number / len(paths) for paths in rooms.values() for number, path in enumerate(paths)
+    }
 
 
 def pytest_collection_finish() -> None:

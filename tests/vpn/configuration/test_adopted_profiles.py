@@ -10,7 +10,7 @@ from demo.lab.network import NetLab
 from tests.vpn.operator_kit import USUAL, Operator, connected, is_refused, v2_key
 from tests.vpn.running import IN_THE_LAB
 
-pytestmark = IN_THE_LAB
+pytestmark = [*IN_THE_LAB, pytest.mark.waits]
 
 INSIDE = "10.78.0.1"
 CBC = "cipher AES-256-CBC\ndata-ciphers AES-256-CBC\n"
