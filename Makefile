@@ -34,7 +34,7 @@ install:
 uninstall:
 	@PREFIX=$(PREFIX) sh deploy/uninstall.sh
 
-# The checks compute while many tests wait. Six to eight minutes on two cores.
+# The checks compute while many tests wait. Five to eight minutes on two cores.
 test: $(DEV_VENV)/ready
 	$(MAKE) --no-print-directory --jobs=2 checks unit
 
